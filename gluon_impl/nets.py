@@ -1,0 +1,93 @@
+"""The chapter's networks in Gluon: source, fine-tuned, from scratch, frozen, with a reused output row.
+
+    source = shared.sources.load_source("mini")
+    net = finetune_net(source, classes=2)
+
+Networks are made on the CPU; training and prediction move them.
+"""
+
+from dataclasses import replace
+
+from mxnet import init, np, npx
+from mxnet.gluon.model_zoo import vision
+
+from shared.sources import canonical_from_gluon, check_tensors, reused_output
+
+npx.set_np()
+
+
+def build_net(architecture):
+    """A network of `architecture` whose parameters are not initialised yet: images (N, 3, H, W) -> logits (N, classes)."""
+    net_class, block = {
+        1: (vision.ResNetV1, vision.BasicBlockV1),
+        2: (vision.ResNetV2, vision.BasicBlockV2),
+    }[architecture.version]
+    return net_class(block, list(architecture.layers), list(architecture.channels), architecture.classes)
+
+
+def pretrained_net(source):
+    """The source network: `source`'s architecture with all of its tensors."""
+    net = scratch_net(source.architecture, source.architecture.classes)
+    set_tensors(net, source.tensors)
+    return net
+
+
+def finetune_net(source, classes):
+    """The target network: the features of `source`, and a new output layer for `classes` classes (Xavier, bias zero)."""
+    # Every target network gets features of its own: assigning pretrained_net.features would share them, and training one
+    # network would change the other.
+    net = scratch_net(source.architecture, classes)
+    features = {name: t for name, t in source.tensors.items() if name.startswith("features.")}
+    set_tensors(net, get_tensors(net) | features)
+    return net
+
+
+def scratch_net(architecture, classes):
+    """The same network with nothing learned: Xavier weights, biases zero, batch normalisation the identity."""
+    net = build_net(replace(architecture, classes=classes))
+    net.initialize(init=init.Xavier())
+    net(np.zeros((1, 3, 32, 32)))  # Gluon infers shapes at the first call, and only then draws the weights
+    return net
+
+
+def freeze_features(net):
+    """Keep every bit of the features as it is, running statistics included; only the output layer will be trained."""
+    # On the CPU running statistics move in the backward pass, which no longer reaches the features. On the GPU (cuDNN) they
+    # move in the forward pass, so their share of the new batch is set to zero as well; training still normalises by the batch.
+    for param in net.features.collect_params().values():
+        param.grad_req = "null"
+    net.features.apply(_keep_running_statistics)
+
+
+def _keep_running_statistics(block):
+    if hasattr(block, "running_mean"):
+        block._kwargs["momentum"] = 1.0
+
+
+def reuse_row(net, source, row, slot):
+    """Put row `row` of the source's output layer (weight and bias) into row `slot` of `net`'s; see `reused_output`."""
+    set_tensors(net, get_tensors(net) | reused_output(source, row, slot, net.output.bias.shape[0]))
+
+
+def get_tensors(net):
+    """All tensors of `net` as {canonical name: NumPy array}, in network order; copies."""
+    return {name: param.data().asnumpy() for name, param in _named_params(net).items()}
+
+
+def set_tensors(net, tensors):
+    """Put `tensors` {canonical name: NumPy array} into `net`.
+
+    Raises UserError naming the tensor when one is missing, unknown, or has another shape or dtype than the network's;
+    nothing is changed then.
+    """
+    params = _named_params(net)
+    expected = {name: param.shape for name, param in params.items()}
+    check_tensors(tensors, expected, params["output.bias"].dtype)
+    for name, param in params.items():
+        param.set_data(np.array(tensors[name], dtype=param.dtype))
+
+
+def _named_params(net):
+    version = 1 if isinstance(net, vision.ResNetV1) else 2
+    # The names that save_parameters writes; collect_params() of MXNet 1.9 numbers the layers of the whole process instead.
+    return {canonical_from_gluon(name, version): param for name, param in net._collect_params_with_prefix().items()}

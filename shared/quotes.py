@@ -1,0 +1,131 @@
+"""What README.md and chapter.md quote: source code, and tables from the records in `results/`.
+
+`uv run cog -r README.md chapter.md` puts it all in; a test fails when a file is stale.
+"""
+
+import ast
+import datetime
+import json
+import sys
+from pathlib import Path
+
+from shared import parity, report, runs
+from shared.sources import HOTDOG
+
+ROOT = Path(__file__).parent.parent
+RECORDS = Path(__file__).parent / "results"
+ROOMS = {"gluon": "gluon_impl", "torch": "torch_impl"}
+
+
+def source_of(file: str, *names: str) -> str:
+    """The source of the top-level functions, classes or constants `names` of `file` (a path from the root), as written.
+
+    Raises KeyError for a name that is not there.
+    """
+    text = (ROOT / file).read_text(encoding="utf-8")
+    found = {}
+    for node in ast.parse(text).body:
+        name = getattr(node, "name", None) or (node.targets[0].id if isinstance(node, ast.Assign) else None)
+        if name:
+            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            found[name] = "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+    return "\n\n\n".join(found[name] for name in names)
+
+
+def quote(file: str, *names: str) -> str:
+    """A Markdown block with the source of `names` in `file`, below the file's path."""
+    return f"[`{file}`]({file})\n\n```python\n{source_of(file, *names)}\n```"
+
+
+def pair(module: str, *names: str) -> str:
+    """The source of `names` in both implementations' `module`: Gluon first, then PyTorch."""
+    return "\n\n".join(f"**{report.NAMES[f]}**, {quote(f'{room}/{module}.py', *names)}" for f, room in ROOMS.items())
+
+
+def records(name: str) -> list[runs.Run]:
+    """The finished runs recorded below `results/name`."""
+    return [run for run in runs.read_runs(RECORDS / name) if run.status == "finished"]
+
+
+def photographs() -> str:
+    """The results table of the photographs, and the machine it comes from."""
+    found = records("photographs")
+    missing = [
+        f"{name} in {report.NAMES[f]}"
+        for name in ("finetune", "scratch", "frozen", "hotdog-row")
+        for f in runs.FRAMEWORKS
+        if not any(r.experiment["name"] == name and r.framework == f for r in found)
+    ]
+    return "\n\n".join(
+        [
+            report.markdown_table(*report.results_table(found)),
+            machine(found[0]) + " The machine was shared with other work, more of it during some runs than during "
+            "others, so the images per second (Gluon / PyTorch, data loading counted) do not compare the frameworks. "
+            "`uv run hotdog results --out shared/results/photographs` prints this table."
+            + (f" Not recorded: {', '.join(missing)}." if missing else ""),
+        ]
+    )
+
+
+def machine(run: runs.Run) -> str:
+    """One sentence: the machine and the versions of a record."""
+    versions = ", ".join(f"{name} {run.versions[name]}" for name in ("mxnet", "torch", "torchvision", "numpy"))
+    return f"Recorded on {run.device['cores']} cores of a machine whose processor says {run.device['cpu']!r}, with {versions}."
+
+
+def wall_seconds(found: list[runs.Run]) -> float:
+    """Seconds from the start of the first of `found` to the end of the last."""
+    times = [datetime.datetime.fromisoformat(t) for run in found for t in (run.started, run.finished)]
+    return (max(times) - min(times)).total_seconds()
+
+
+def default_run() -> str:
+    """The recorded output of `uv run hotdog`: table, sentences, pictures."""
+    found = records("default")
+    folder = (RECORDS / "default").relative_to(ROOT)
+    return "\n\n".join(
+        [
+            report.markdown_table(*report.epochs_table(found)),
+            f"{machine(found[0])} Both frameworks ran at once, sharing the cores. From the "
+            f"first record to the last it took {wall_seconds(found):.0f} s.",
+            "\n".join(f"- {sentence}" for sentence in report.sentences(found)),
+            f"![Test accuracy over the epochs, one panel per experiment]({folder}/curves.png)",
+            f"![Training pictures of both classes]({folder}/contact-sheet.png)",
+        ]
+    )
+
+
+def seeds() -> str:
+    """The table of several seeds on the drawn images: mean and standard deviation per experiment and framework."""
+    return report.markdown_table(*report.seeds_table(records("seeds")))
+
+
+def equivalence(name: str) -> str:
+    """Whether the frameworks reach the same accuracy, over the records below `results/name` that both have."""
+    outcomes = [parity.outcome_of(run) for run in records(name) if run.source["row_label"] in (None, HOTDOG)]
+    both = {o.experiment for o in outcomes if o.framework == "gluon"} & {
+        o.experiment for o in outcomes if o.framework == "torch"
+    }
+    outcomes = [o for o in outcomes if o.experiment in both]
+    table = report.markdown_table(*parity.accuracy_table(parity.compare_all(outcomes)))
+    return "\n\n".join([table, *(parity.order_sentences(outcomes) if len(both) > 1 else [])])
+
+
+def ladder() -> str:
+    """The parity ladder as recorded: per rung the worst difference and its tolerance, then the known divergences."""
+    record = json.loads((RECORDS / "parity-ladder-cpu.json").read_text(encoding="utf-8"))
+    rows = [[f"{r['rung']} {r['name']}", r["what"], f"{r['worst']:.2g}", _limit(r)] for r in record["rungs"]]
+    return report.markdown_table(["rung", "where it was worst", "difference", "tolerance"], rows)
+
+
+def _limit(rung):
+    limit = rung["tolerance"] if isinstance(rung["tolerance"], str) else f"{rung['tolerance']:.2g}"
+    return limit if rung["at least"] is None else f"known: {rung['at least']:.2g} to {limit}"
+
+
+def faults() -> str:
+    """The planted faults and the rung that catches each, from the tests that plant them."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from parity import faults
+
+    return faults.table()

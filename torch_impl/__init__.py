@@ -1,0 +1,1 @@
+"""The chapter in PyTorch."""

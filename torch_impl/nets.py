@@ -1,0 +1,113 @@
+"""The chapter's networks in PyTorch: source, fine-tuned, from scratch, frozen, with a reused output row.
+
+    source = shared.sources.load_source("mini")
+    net = finetune_net(source, classes=2)
+
+Networks are made on the CPU; training and prediction move them.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from shared.sources import check_tensors, reused_output
+from torch_impl.resnet_v2 import ResNetV2
+
+
+def build_net(architecture):
+    """A network of `architecture` with PyTorch's own initial parameters: images (N, 3, H, W) -> logits (N, classes)."""
+    net_class = {1: ResNetV1, 2: ResNetV2}[architecture.version]
+    return net_class(architecture.layers, architecture.channels, architecture.classes)
+
+
+class ResNetV1(nn.Module):
+    """torchvision's ResNet of basic blocks, divided as in Gluon: everything but `fc` is `features`, `fc` is `output`.
+
+    layers: blocks per stage; channels: width of the stem, then of every stage (one more than layers).
+    """
+
+    def __init__(self, layers, channels, classes):
+        super().__init__()
+        net = ResNet(BasicBlock, layers)
+        if tuple(channels) != (64, 64, 128, 256, 512):  # torchvision has no argument for widths
+            net.inplanes = channels[0]
+            net.conv1 = nn.Conv2d(3, channels[0], 7, 2, 3, bias=False)
+            net.bn1 = nn.BatchNorm2d(channels[0])
+            for stage, blocks in enumerate(layers, 1):
+                layer = net._make_layer(BasicBlock, channels[stage], blocks, stride=1 if stage == 1 else 2)
+                setattr(net, f"layer{stage}", layer)
+        children = OrderedDict(net.named_children())
+        del children["fc"]
+        self.features = nn.Sequential(children)
+        self.features.add_module("flatten", nn.Flatten())
+        self.output = nn.Linear(channels[-1], classes)
+
+    def forward(self, X):
+        return self.output(self.features(X))
+
+
+def pretrained_net(source):
+    """The source network: `source`'s architecture with all of its tensors."""
+    net = build_net(source.architecture)
+    set_tensors(net, source.tensors)
+    return net
+
+
+def finetune_net(source, classes):
+    """The target network: the features of `source`, and a new output layer for `classes` classes (Xavier, bias zero)."""
+    net = scratch_net(source.architecture, classes)
+    features = {name: t for name, t in source.tensors.items() if name.startswith("features.")}
+    set_tensors(net, get_tensors(net) | features)
+    return net
+
+
+def scratch_net(architecture, classes):
+    """The same network with nothing learned: Xavier weights, biases zero, batch normalisation the identity."""
+    net = build_net(replace(architecture, classes=classes))
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+    nn.init.zeros_(net.output.bias)
+    return net
+
+
+def freeze_features(net):
+    """Keep every bit of the features as it is, running statistics included; only the output layer will be trained."""
+    net.features.requires_grad_(False)
+    # In train mode PyTorch moves running statistics whether or not gradients are wanted. Not tracking them stops that;
+    # training still normalises by the batch, evaluation still by the statistics that came with the features.
+    for module in net.features.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.track_running_stats = False
+
+
+def reuse_row(net, source, row, slot):
+    """Put row `row` of the source's output layer (weight and bias) into row `slot` of `net`'s; see `reused_output`."""
+    set_tensors(net, get_tensors(net) | reused_output(source, row, slot, net.output.out_features))
+
+
+def get_tensors(net):
+    """All tensors of `net` as {canonical name: NumPy array}, in network order; copies."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in _named_tensors(net).items()}
+
+
+def set_tensors(net, tensors):
+    """Put `tensors` {canonical name: NumPy array} into `net`.
+
+    Raises UserError naming the tensor when one is missing, unknown, or has another shape or dtype than the network's;
+    nothing is changed then.
+    """
+    state = _named_tensors(net)
+    expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    check_tensors(tensors, expected, state["output.bias"].cpu().numpy().dtype)
+    with torch.no_grad():
+        for name, tensor in state.items():
+            tensor.copy_(torch.from_numpy(tensors[name]))
+
+
+def _named_tensors(net):
+    # num_batches_tracked only counts; nothing in Gluon corresponds to it.
+    return {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
