@@ -1,0 +1,259 @@
+"""Faults that people really make, as edits of the implementations' source text, and the rung of the ladder that catches each.
+
+    python -c "import sys; sys.path.insert(0, 'tests'); from parity import faults; print(faults.table())"
+
+prints the table; test_parity_catches_faults.py plants every fault and asserts its row.
+"""
+
+import contextlib
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.parity import RUNGS
+
+
+@dataclass(frozen=True)
+class Fault:
+    """name: what went wrong. file: where. rung: the first that breaks. sign: what its message names. edits: (old, new) texts."""
+
+    name: str
+    file: str
+    rung: int
+    sign: str
+    edits: tuple[tuple[str, str], ...]
+
+
+def fault(name, file, rung, sign, *texts):
+    return Fault(name, file, rung, sign, tuple(zip(texts[::2], texts[1::2], strict=True)))
+
+
+GLUON_DATA, TORCH_DATA = "gluon_impl/data.py", "torch_impl/data.py"
+GLUON_NETS, TORCH_NETS = "gluon_impl/nets.py", "torch_impl/nets.py"
+GLUON_TRAINING, TORCH_TRAINING = "gluon_impl/training.py", "torch_impl/training.py"
+RESNET_V2 = "torch_impl/resnet_v2.py"
+
+IMAGE_FOLDER = "ImageFolder(split.folder, transform, is_valid_file=is_image)"
+HEAD_GROUP = '{"params": net.output.parameters(), "lr": learning_rate * head_lr_mult},'
+FEATURES_GROUP = '{"params": [p for p in net.features.parameters() if p.requires_grad]},'
+NAMED_TENSORS = "return {name: tensor for name, tensor in net.state_dict().items() if"
+
+FAULTS = (
+    # pixels
+    fault(
+        "class order flipped", TORCH_DATA, 1, "labels: hotdog/",
+        IMAGE_FOLDER, "ImageFolder(split.folder, transform, lambda label: 1 - label, is_valid_file=is_image)",
+    ),
+    fault(
+        "BGR for RGB", GLUON_DATA, 1, "decoded pixels: hotdog/",
+        "ImageFolderDataset(str(split.folder))",
+        "ImageFolderDataset(str(split.folder), transform=lambda image, label: (image[:, :, ::-1], label))",
+    ),
+    fault(
+        "images turned by their EXIF tag", TORCH_DATA, 1, "turned.jpg has shape",
+        "from torchvision.datasets import ImageFolder", "from PIL import ImageOps\nfrom torchvision.datasets import ImageFolder",
+        IMAGE_FOLDER, IMAGE_FOLDER[:-1] + ", loader=lambda file: ImageOps.exif_transpose(default_loader(file)))",
+    ),
+    fault(
+        "last batch dropped", TORCH_DATA, 1, "training batches have",
+        "shuffle=True,", "shuffle=True,\n        drop_last=True,",
+    ),
+    fault(
+        "normalisation missing when testing", GLUON_DATA, 1, "test 0",
+        "transforms.CenterCrop(size),\n            transforms.ToTensor(),\n            normalize,",
+        "transforms.CenterCrop(size),\n            transforms.ToTensor(),",
+    ),
+    fault(
+        "mean and deviation in BGR order", TORCH_DATA, 1, "training 0",
+        "[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]", "[0.406, 0.456, 0.485], [0.225, 0.224, 0.229]",
+    ),
+    fault(
+        "pixels times a rounded 1/255", TORCH_DATA, 1, "images of one colour",
+        "ConvertImageDtype(torch.float32)", "v2.ToDtype(torch.float32, scale=True)",
+    ),
+    fault(
+        "centre crop that rounds where Gluon's cuts off", TORCH_DATA, 1, "crop and normalisation",
+        "v2.Lambda(partial(crop, top=(side - size) // 2, left=(side - size) // 2, height=size, width=size))",
+        "v2.CenterCrop(size)",
+    ),
+    fault(
+        "resize that keeps the aspect", TORCH_DATA, 1, "resized images",
+        "v2.Resize([side, side], antialias=False)", "v2.Resize(side, antialias=False)",
+    ),
+    fault(
+        "antialiased resize", TORCH_DATA, 1, "resized images",
+        "v2.Resize([side, side], antialias=False)", "v2.Resize([side, side], antialias=True)",
+    ),
+    fault(
+        "crops of half the area at least", TORCH_DATA, 1, "torch: smallest area",
+        "v2.RandomResizedCrop(size, ", "v2.RandomResizedCrop(size, scale=(0.5, 1.0), ",
+    ),
+    fault(
+        "mirroring forgotten", GLUON_DATA, 1, "gluon: share mirrored",
+        "            transforms.RandomFlipLeftRight(),\n", "",
+    ),
+    # tensors
+    fault(
+        "kernels transposed on the way in", TORCH_NETS, 2, "carried into torch: features.conv1.weight",
+        "tensor.copy_(torch.from_numpy(tensors[name]))",
+        "array = torch.from_numpy(tensors[name])\n"
+        "            tensor.copy_(array.transpose(2, 3) if array.ndim == 4 else array)",
+    ),
+    fault(
+        "features shared between networks", GLUON_NETS, 2, "another network after training",
+        "def pretrained_net(source):\n",
+        "_made = {}\n\n\ndef pretrained_net(source):\n"
+        "    if source.fingerprint not in _made:\n"
+        "        _made[source.fingerprint] = _pretrained_net(source)\n"
+        "    return _made[source.fingerprint]\n\n\ndef _pretrained_net(source):\n",
+        "    set_tensors(net, get_tensors(net) | features)\n", "    net.features = pretrained_net(source).features\n",
+    ),
+    fault(
+        "network on the source's own memory", TORCH_NETS, 2, "the source's tensors after training",
+        "            tensor.copy_(torch.from_numpy(tensors[name]))",
+        "            net.load_state_dict({name: torch.from_numpy(tensors[name])}, strict=False, assign=True)",
+    ),
+    fault(
+        "PyTorch's own initialisation from scratch", TORCH_NETS, 2, "over Xavier's bound",
+        "nn.init.xavier_uniform_(module.weight)", 'nn.init.kaiming_normal_(module.weight, mode="fan_out")',
+    ),
+    fault(
+        "random bias in the new output layer", TORCH_NETS, 2, "output.bias",
+        "    nn.init.zeros_(net.output.bias)\n", "",
+    ),
+    # activations
+    fault(
+        "two tensors permuted, there and back", TORCH_NETS, 3, "layer1.0 is the first that differs",
+        NAMED_TENSORS,
+        'state, one, two = net.state_dict(), "features.layer1.0.conv1.weight", "features.layer1.0.conv2.weight"\n'
+        "    return {name: state[{one: two, two: one}.get(name, name)] for name in state if",
+    ),
+    fault(
+        "batch normalisation with epsilon 0.001", RESNET_V2, 3, "layer1.0 is the first that differs",
+        "nn.BatchNorm2d(out_channels)", "nn.BatchNorm2d(out_channels, eps=1e-3)",
+    ),
+    fault(
+        "shortcut taken before the activation", RESNET_V2, 3, "layer2.0 is the first that differs",
+        "self.downsample(Y)", "self.downsample(X)",
+    ),
+    fault(
+        "evaluation in train mode", TORCH_TRAINING, 3, "predictions: probabilities",
+        "net.to(device).eval()", "net.to(device).train()",
+    ),
+    # loss
+    fault(
+        "training in eval mode after the first evaluation", TORCH_TRAINING, 4, "reported: loss",
+        "        net.train()\n", "",
+    ),
+    fault(
+        "softmax before a loss that has its own", GLUON_TRAINING, 4, "reported: loss",
+        "loss(y_hat, y)", "loss(npx.softmax(y_hat), y)",
+    ),
+    # gradients
+    fault(
+        "first BatchNorm's scale and offset trained", RESNET_V2, 5, "features.bn0.weight",
+        '        features["bn0"].requires_grad_(False)\n', "",
+    ),
+    fault(
+        "no gradient through the shortcuts", RESNET_V2, 5, "is the first that differs",
+        "self.downsample(Y)", "self.downsample(Y.detach())",
+    ),
+    # effective rates
+    fault(
+        "head multiplier dropped", TORCH_TRAINING, 6, "torch's rate: full batch: output.weight",
+        HEAD_GROUP, '{"params": net.output.parameters()},',
+    ),
+    fault(
+        "weight decay off", TORCH_TRAINING, 6, "torch's decay: full batch: features.conv1.weight",
+        "weight_decay=weight_decay", "weight_decay=0.0",
+    ),
+    fault(
+        "weight decay skips biases and scales", TORCH_TRAINING, 6, "torch's decay: full batch: features.bn1.weight",
+        FEATURES_GROUP,
+        '{"params": [p for p in net.features.parameters() if p.requires_grad and p.ndim > 1]},\n'
+        '            {"params": [p for p in net.features.parameters() if p.requires_grad and p.ndim == 1], "weight_decay": 0.0},',
+    ),
+    fault(
+        "summed instead of mean loss", TORCH_TRAINING, 6, "torch's rate: full batch: features.conv1.weight",
+        "l.mean().backward()", "l.sum().backward()",
+    ),
+    fault(
+        "short batch averaged as if it were full", GLUON_TRAINING, 6, "gluon's rate: short batch: features.conv1.weight",
+        "trainer.step(len(y))", 'trainer.step((full := max(len(y), locals().get("full", 0))))',
+    ),
+    fault(
+        "gradients of the batch before not cleared", TORCH_TRAINING, 6, "torch's rate: short batch: features.conv1.weight",
+        "            trainer.zero_grad()\n", "",
+    ),
+    fault(
+        "momentum 0.9", GLUON_TRAINING, 6, "gluon's rate: short batch: features.conv1.weight",
+        '"wd": weight_decay}', '"wd": weight_decay, "momentum": 0.9}',
+    ),
+    # trajectory
+    fault(
+        "learning rate lowered from the fifth epoch", TORCH_TRAINING, 8, "finetune: loss: step 7 is the first that differs",
+        "            trainer.step()\n",
+        '            trainer.step()\n            trainer.param_groups[0]["lr"] *= 0.9 if epoch > 4 else 1\n',
+    ),
+    # running statistics
+    fault(
+        "Gluon's BatchNorm momentum 0.9 taken as torch's", RESNET_V2, 9, "features.layer1.0.bn1.running_mean",
+        "nn.BatchNorm2d(in_channels)", "nn.BatchNorm2d(in_channels, momentum=0.9)",
+    ),
+    fault(
+        "frozen statistics that move", TORCH_NETS, 10, "torch's frozen features: features.bn0.running_mean",
+        "module.track_running_stats = False", "pass",
+    ),
+    # row reuse
+    fault(
+        "row 713, the photocopier, for 934", GLUON_NETS, 11, "gluon: source row 934",
+        "reused_output(source, row, ", "reused_output(source, 713, ",
+    ),
+    fault(
+        "the row in the other class's slot", TORCH_NETS, 11, "torch: source row 934",
+        "reused_output(source, row, slot, ", "reused_output(source, row, 1 - slot, ",
+    ),
+    fault(
+        "the row without its bias", TORCH_NETS, 11, "row 0 of output.bias",
+        "| reused_output(source, row, slot, net.output.out_features))",
+        '| {"output.weight": reused_output(source, row, slot, net.output.out_features)["output.weight"]})',
+    ),
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def planted(fault: Fault):
+    """Run the edited source in place of the module's own, everywhere it has been imported to; undo it at the end.
+
+    Raises ValueError when a text to be edited is no longer there: the fault has to follow the code.
+    """
+    module = importlib.import_module(fault.file.removesuffix(".py").replace("/", "."))
+    source = Path(module.__file__).read_text(encoding="utf-8")
+    for old, new in fault.edits:
+        if old not in source:
+            raise ValueError(f"{fault.name} cannot be planted: {fault.file} no longer says {old!r}")
+        source = source.replace(old, new)
+    ours = [m for name, m in sys.modules.items() if name.startswith(("gluon_impl", "torch_impl", "shared")) and m]
+    before = {m: dict(vars(m)) for m in ours}
+    try:
+        exec(compile(source, module.__file__, "exec"), vars(module))
+        # Others hold what they imported from the module before: give them the new one too.
+        renewed = {id(old): vars(module)[name] for name, old in before[module].items() if not name.startswith("__")}
+        for other in ours:
+            for name, value in before[other].items():
+                if other is not module and id(value) in renewed:
+                    setattr(other, name, renewed[id(value)])
+        yield
+    finally:
+        for m, names in before.items():
+            vars(m).clear()
+            vars(m).update(names)
+
+
+def table() -> str:
+    """The faults and their rungs as a Markdown table."""
+    lines = ["| fault | planted in | caught by rung | which names |", "| --- | --- | --- | --- |"]
+    for f in FAULTS:
+        lines.append(f"| {f.name} | `{f.file}` | {f.rung} {RUNGS[f.rung]} | {f.sign} |")
+    return "\n".join(lines)

@@ -1,0 +1,248 @@
+"""The command as a user calls it: what it prints, where it writes, how it refuses."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import THIN, random_tensors, write_images
+from safetensors.numpy import save_file
+
+from gluon_impl import data as gluon_data
+from gluon_impl import nets as gluon_nets
+from shared import cli, devices, runs
+from shared.datasets import load_dataset
+from shared.errors import UserError
+from shared.experiments import experiment
+from shared.sources import Architecture, Source, load_source
+from torch_impl import nets as torch_nets
+
+ROOT = Path(__file__).parent.parent
+SHORT = ["--size", "32", "--batch-size", "5", "--epochs", "1", "--device", "cpu"]
+
+
+def hotdog(*arguments, cwd=None):
+    """Run the command in a process of its own, without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "shared.cli", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+def find(folder, framework, name):
+    """The one run of experiment `name` on `framework` below `folder`/runs."""
+    (run,) = [r for r in runs.read_runs(folder / "runs") if (r.framework, r.experiment["name"]) == (framework, name)]
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder of images, a source network and the runs `finetune` and `frozen` in both frameworks, made by the command."""
+    folder = tmp_path_factory.mktemp("cli")
+    counts = {(s, c): n for s, n in (("train", 6), ("test", 4)) for c in ("hotdog", "not-hotdog")}
+    write_images(folder / "pictures", counts)
+    save_file(random_tensors(Architecture(1, channels=THIN, classes=5)), folder / "thin.safetensors")
+    done = hotdog("run", "finetune", "frozen", "--data", "pictures", "--source", "thin.safetensors", *SHORT, cwd=folder)
+    return folder, done
+
+
+def test_run_trains_in_both_frameworks_and_says_so_in_plain_lines(finished):
+    folder, done = finished
+    assert done.returncode == 0, done.stderr
+    for framework in runs.FRAMEWORKS:
+        for name in ("finetune", "frozen"):
+            assert f"{name:10s} {framework:5s} seed 0  epoch 0/1  test " in done.stdout
+            run = find(folder, framework, name)
+            assert f"{run.epochs[1]['images_per_second']:.1f} images/s" in done.stdout
+            assert sorted(p.name for p in run.folder.iterdir()) == [
+                "curves.png", "run.json", "test_probabilities.csv", "weights.safetensors"
+            ]  # fmt: skip
+    assert "\x1b" not in done.stdout
+
+
+def test_results_show_the_frameworks_side_by_side(finished):
+    folder, _ = finished
+    done = hotdog("results", "--out", folder / "runs", "--plot", folder / "all.png")
+    assert done.returncode == 0, done.stderr
+    for name in ("finetune", "frozen"):
+        (line,) = [text for text in done.stdout.splitlines() if f"│ {name}" in text]
+        for framework in runs.FRAMEWORKS:
+            run = find(folder, framework, name)
+            assert f"{run.epochs[0]['test_accuracy']:.3f} → {run.test_accuracy:.3f}" in line
+    assert (folder / "all.png").read_bytes().startswith(b"\x89PNG")
+    markdown = hotdog("results", "--out", folder / "runs", "--markdown").stdout
+    assert markdown.splitlines()[1].startswith("| --- |")
+
+
+def test_predict_shows_both_frameworks_where_the_twin_lies_beside(finished):
+    folder, _ = finished
+    run = find(folder, "gluon", "frozen")
+    image = folder / "pictures" / "test" / "hotdog" / "000.png"
+    done = hotdog("predict", image, "--run", run.folder)
+    assert done.returncode == 0, done.stderr
+    twins = cli.with_twins([run])
+    assert [(r.framework, r.experiment["name"]) for r in twins] == [("gluon", "frozen"), ("torch", "frozen")]
+    for one in twins:
+        names, _, probabilities = runs.read_probabilities(one)
+        assert f"{probabilities[names.index('hotdog/000.png')][0]:.4f}"[:5] in done.stdout
+
+
+def test_evaluate_gives_accuracy_and_probabilities_on_other_images(finished, tmp_path):
+    folder, _ = finished
+    other = write_images(tmp_path / "other", {("", "hotdog"): 3, ("", "not-hotdog"): 2}, seed=9)
+    run = find(folder, "torch", "frozen")
+    done = hotdog("evaluate", "--run", run.folder, "--data", other)
+    assert done.returncode == 0, done.stderr
+    lines = (run.folder / "probabilities-other.csv").read_text().splitlines()
+    assert len(lines) == 6
+    right = sum((float(row[2]) > float(row[3])) == (row[1] == "hotdog") for row in (x.split(",") for x in lines[1:]))
+    assert f"accuracy {right / 5:.4f} on 5 images" in done.stdout
+    renamed = other / "burger"
+    (other / "hotdog").rename(renamed)
+    refused = hotdog("evaluate", "--run", run.folder, "--data", other)
+    assert refused.returncode == 2 and "burger" in refused.stderr
+
+
+ON_TORCH = ["--data", "pictures", "--source", "thin.safetensors", "--framework", "torch"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nosuch"], "unknown experiment 'nosuch'"),
+        (["run", "finetune", "--row", "3"], "--row goes with"),
+        (["run", "finetune", "--data", "nowhere"], "no such dataset: nowhere"),
+        (["run", "finetune", *ON_TORCH, "--source", "nowhere.pth"], "no such file: nowhere.pth"),
+        (["run", "finetune", *ON_TORCH, "--batch-size", "0"], "batch_size is 0"),
+        (["run", "hotdog-row", *ON_TORCH], "no class labels"),
+        (["run", "hotdog-row", *ON_TORCH, "--row", "713"], "rows 0 to 4"),
+        (["run", "finetune", "--seed", "x"], "Invalid value for '--seed'"),
+        (["run", "finetune", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["run", "finetune", "hotdog-row", *ON_TORCH], "no class labels"),
+        (["run", "finetune", *ON_TORCH, "--out", "thin.safetensors"], "thin.safetensors"),
+        (["--seed", "3", "results"], "--seed stands before results"),
+        (["--epochs", "-1"], "num_epochs is -1"),
+        (["nosuch"], "No such command"),
+        (["results", "--out", "nothing"], "no finished runs below nothing"),
+        (["predict", "nowhere.png", "--run", "runs"], "no such file: nowhere.png"),
+        (["predict", "pictures/test/hotdog/000.png", "--run", "pictures"], "pictures is no run"),
+    ],
+)
+def test_wrong_use_is_refused_in_one_line_with_exit_code_2(finished, arguments, message):
+    folder, _ = finished
+    before = sorted((folder / "runs").iterdir())
+    done = hotdog(*arguments, cwd=folder)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert sorted((folder / "runs").iterdir()) == before
+
+
+def test_a_failed_run_exits_with_1_in_one_line(capsys):
+    def fail():
+        raise RuntimeError("first line\nsecond line")
+
+    assert cli._guarded(fail) == 1
+    capsys.readouterr()
+
+    def like_mxnet():
+        raise RuntimeError("Traceback (most recent call last):\n  File x\nMXNetError: what it is about\n")
+
+    assert cli._guarded(like_mxnet) == 1
+    assert "RuntimeError: MXNetError: what it is about" in capsys.readouterr().err
+
+
+def test_the_reason_comes_first(capsys):
+    def fail():
+        raise RuntimeError("first line\nsecond line")
+
+    assert cli._guarded(fail) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "hotdog: failed: RuntimeError: first line (HOTDOG_TRACEBACK=1 shows where)"
+    ]
+
+
+def test_doctor_names_versions_and_devices():
+    done = hotdog("doctor")
+    assert done.returncode == 0
+    for part in ("mxnet", "1.9.1", "gluon device", "torch device"):
+        assert part in done.stdout
+
+
+class _MX:
+    """Stands for the mxnet module: built with or without CUDA, seeing some GPUs."""
+
+    def __init__(self, cuda, gpus):
+        self.runtime = self.context = self
+        self.cuda, self.num_gpus = cuda, lambda: gpus
+
+    def Features(self):
+        return self
+
+    def is_enabled(self, name):
+        return self.cuda
+
+
+@pytest.mark.parametrize(
+    ("gpu", "cuda", "gpus", "usable", "words"),
+    [
+        (None, False, 0, False, "no NVIDIA GPU"),
+        (("NVIDIA H200", (9, 0)), True, 1, False, "no code for the NVIDIA H200 (compute capability 9.0"),
+        (("Tesla K80", (3, 7)), True, 1, False, "compute capability 3.7"),
+        (("NVIDIA A100", (8, 0)), False, 0, False, "CPU build"),
+        (("NVIDIA A100", (8, 0)), True, 0, False, "finds no GPU"),
+        (("NVIDIA L4", (8, 9)), True, 1, True, "NVIDIA L4"),
+    ],
+)
+def test_gluon_uses_a_gpu_only_where_its_wheel_can(monkeypatch, gpu, cuda, gpus, usable, words):
+    monkeypatch.setattr(devices, "gpu_capability", lambda: gpu)
+    answer, reason = devices.gluon_reason(_MX(cuda, gpus))
+    assert answer is usable
+    assert words in reason
+
+
+def test_gpu_capability_is_read_from_nvidia_smi(tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'NVIDIA H200, 9.0'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert devices.gpu_capability() == ("NVIDIA H200", (9, 0))
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert devices.gpu_capability() is None
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there is a GPU")
+@pytest.mark.parametrize("framework", runs.FRAMEWORKS)
+def test_a_gpu_that_is_not_there_is_refused(framework):
+    with pytest.raises(UserError, match="cannot use a GPU"):
+        runs.implementation(framework, "training").choose_device("gpu")
+
+
+@pytest.mark.parametrize("framework", runs.FRAMEWORKS)
+def test_a_short_run_on_real_photographs_and_weights(framework, real, tmp_path):
+    dataset = load_dataset(str(real / "data" / "hotdog"), limit=24)
+    source = load_source(str(real / "weights" / "resnet18_v1-imagenet1k-pq.pth"))
+    one = experiment("frozen", "resnet18_v1", num_epochs=1, size=96, batch_size=8)
+    run = runs.execute(framework, one, dataset, source, 0, "cpu", tmp_path)
+    assert run.status == "finished"
+    assert run.source["architecture"] == "resnet18_v1"
+    assert 0 < run.epochs[1]["train_loss"] < 20
+
+
+@pytest.mark.parametrize("version", (1, 2))
+def test_untrained_logits_agree_on_real_photographs(version, real):
+    dataset = load_dataset(str(real / "data" / "hotdog"), limit=16)
+    if version == 1:
+        source = load_source(str(real / "weights" / "resnet18_v1-imagenet1k-pq.pth"))
+    else:
+        source = Source("random", Architecture(2), random_tensors(Architecture(2)), None, "")
+    pixels, _ = gluon_data.image_batch([dataset.test.folder / name for name in dataset.test.names], 224)
+    gluon_logits = gluon_nets.pretrained_net(source)(pixels).asnumpy()
+    with torch.no_grad():  # the very same pixels: the two ways to resize may differ by 1/255
+        torch_logits = torch_nets.pretrained_net(source).eval()(torch.from_numpy(pixels.asnumpy())).numpy()
+    assert np.abs(gluon_logits).max() > 1
+    assert np.abs(gluon_logits - torch_logits).max() < 1e-4

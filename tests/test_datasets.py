@@ -1,0 +1,276 @@
+"""Image folders and the archive: what is read, in which order, and what is refused in one line."""
+
+import functools
+import hashlib
+import http.server
+import threading
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import write_images
+from PIL import Image
+
+from shared import datasets
+from shared.errors import UserError
+
+
+def test_both_frameworks_read_the_listed_files_in_the_listed_order(images):
+    from gluon_impl import data as gluon_data
+    from torch_impl import data as torch_data
+
+    (images / "train" / "hotdog" / "Z.JPG").write_bytes((images / "train" / "hotdog" / "000.png").read_bytes())
+    dataset = datasets.load_dataset(str(images), limit=9)
+    assert dataset.classes == ("hotdog", "not-hotdog")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gluon_images = gluon_data.image_folder(dataset.train, lambda X: X)
+    torch_images = torch_data.image_folder(dataset.train, None)
+    assert len(gluon_images) == len(torch_images) == len(dataset.train) == 9
+    for i, (path, label) in enumerate(dataset.train.items):
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        for image, y in (gluon_images[i], torch_images[i]):
+            assert y == label
+            assert np.array_equal(np.asarray(image.asnumpy() if hasattr(image, "asnumpy") else image), pixels)
+
+
+def test_hidden_files_and_folders_are_read_by_neither(images):
+    from gluon_impl import data as gluon_data
+    from torch_impl import data as torch_data
+
+    before = datasets.load_dataset(str(images))
+    hidden = images / "train" / "hotdog" / ".ipynb_checkpoints"
+    hidden.mkdir()
+    Image.new("RGB", (40, 40)).save(hidden / "000.png")
+    (images / "train" / "hotdog" / ".jpg").write_bytes(b"")
+    dataset = datasets.load_dataset(str(images))
+    assert dataset == before
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Gluon says that it ignores them
+        gluon_images = gluon_data.image_folder(dataset.train, lambda X: X)
+    assert [y for _, y in gluon_images] == list(dataset.train.labels)
+    assert [y for _, y in torch_data.image_folder(dataset.train, None)] == list(dataset.train.labels)
+
+
+@pytest.mark.parametrize("size", (32, 48, 64, 80, 96, 112, 128, 160, 192, 224))
+def test_both_frameworks_cut_out_the_same_centre(size, tmp_path):
+    from gluon_impl import data as gluon_data
+    from torch_impl import data as torch_data
+
+    side = datasets.resized_side(size)  # an image of just this side is not resized, so all that is left is the crop
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    (one, _), (other, _) = (data.image_batch([tmp_path / "x.png"], size) for data in (gluon_data, torch_data))
+    np.testing.assert_allclose(one.asnumpy(), other.numpy(), atol=1e-6)
+
+
+def test_limit_takes_the_classes_in_equal_parts_and_always_the_same(images):
+    first, again = (datasets.load_dataset(str(images), limit=4) for _ in range(2))
+    assert first == again
+    assert [first.train.labels.count(i) for i in (0, 1)] == [2, 2]
+    assert len(first.test) == 4
+    assert len(datasets.load_dataset(str(images), limit=1000).train) == 12
+
+
+def test_holdout_tests_on_training_images_and_never_on_both(images):
+    dataset = datasets.load_dataset(str(images), holdout=0.34)
+    assert dataset.test.folder == images / "train"
+    assert not set(dataset.train.names) & set(dataset.test.names)
+    assert len(dataset.train) + len(dataset.test) == 12
+    assert [dataset.test.labels.count(i) for i in (0, 1)] == [2, 2]
+
+
+def test_fingerprint_follows_content_names_and_choice(images):
+    whole = datasets.load_dataset(str(images)).fingerprint
+    assert datasets.load_dataset(str(images)).fingerprint == whole
+    assert datasets.load_dataset(str(images), limit=4).fingerprint != whole
+    Image.new("RGB", (9, 9)).save(images / "test" / "hotdog" / "000.png")
+    changed = datasets.load_dataset(str(images)).fingerprint
+    assert changed != whole
+    (images / "test" / "hotdog" / "000.png").rename(images / "test" / "hotdog" / "00.png")
+    assert datasets.load_dataset(str(images)).fingerprint not in (whole, changed)
+
+
+def _cut(images):
+    file = images / "train" / "hotdog" / "000.png"
+    file.write_bytes(file.read_bytes()[:400])
+
+
+def _empty_class(images):
+    (images / "train" / "burger").mkdir()
+
+
+def _only_one(images):
+    for file in (images / "test" / "hotdog").iterdir():
+        file.unlink()
+    (images / "test" / "hotdog").rmdir()
+
+
+def _stray(images):
+    (images / "train" / "hotdog" / "notes.txt").write_text("x")
+
+
+def _bmp(images):
+    Image.new("RGB", (9, 9)).save(images / "train" / "hotdog" / "x.bmp")
+
+
+def _gif(images):
+    Image.new("P", (9, 9)).save(images / "train" / "hotdog" / "x.jpg", "GIF")
+
+
+def _sixteen_bits(images):
+    Image.new("I;16", (9, 9)).save(images / "train" / "hotdog" / "x.png")
+
+
+def _extra_class(images):
+    write_images(images, {("test", "burger"): 1})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_cut, "cannot read the image .*000.png"),
+        (_empty_class, "burger has no images"),
+        (_only_one, "1 class folders"),
+        (_stray, "notes.txt is no .jpg"),
+        (_bmp, "x.bmp is no .jpg"),
+        (_gif, "x.jpg is a GIF image"),
+        (_sixteen_bits, "x.png is a PNG image in mode I"),
+        (_extra_class, "test classes burger, hotdog"),
+    ],
+)
+def test_folders_that_cannot_be_used_are_refused_in_one_line(images, spoil, message):
+    spoil(images)
+    with pytest.raises(UserError, match=message) as caught:
+        datasets.load_dataset(str(images))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_folders_limits_and_shares_are_refused(images, tmp_path):
+    for arguments, message in (
+        ((str(tmp_path / "nowhere"),), "no such dataset"),
+        ((str(tmp_path),), "no such folder: .*train"),
+        ((str(images), 0), "limit is 0"),
+        ((str(images), None, 1.0), "share is 1.0"),
+    ):
+        with pytest.raises(UserError, match=message):
+            datasets.load_dataset(*arguments)
+
+
+def test_without_a_hotdog_class_there_is_no_slot(tmp_path):
+    write_images(tmp_path / "d", {(s, c): 2 for s in ("train", "test") for c in ("cat", "dog", "emu")})
+    dataset = datasets.load_dataset(str(tmp_path / "d"))
+    assert dataset.classes == ("cat", "dog", "emu")
+    with pytest.raises(UserError, match="no class folder named 'hotdog'"):
+        _ = dataset.hotdog_slot
+
+
+class _Server(http.server.SimpleHTTPRequestHandler):
+    """Serves one folder, resumes when asked to, and notes the Range headers it got."""
+
+    ranges: list = []
+
+    def do_GET(self):
+        body = (self.server.folder / self.path.lstrip("/")).read_bytes()
+        wanted = self.headers.get("Range")
+        self.ranges.append(wanted)
+        start = int(wanted.split("=")[1].rstrip("-")) if wanted else 0
+        if start >= len(body):
+            return self.send_error(416)
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        self.wfile.write(body[start:])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def archive(tmp_path, images, cache, monkeypatch):
+    """d2l's entry for hotdog.zip pointed at a small archive of the same shape on a local server; returns (file, sha1)."""
+    from d2l import torch as d2l
+
+    file = tmp_path / "served" / "hotdog.zip"
+    file.parent.mkdir()
+    with zipfile.ZipFile(file, "w") as zipped:
+        for image in sorted(images.rglob("*.png")):
+            zipped.write(image, f"hotdog/{image.relative_to(images)}")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Server))
+    server.folder = file.parent
+    _Server.ranges.clear()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sha1 = hashlib.sha1(file.read_bytes()).hexdigest()
+    monkeypatch.setitem(d2l.DATA_HUB, "hotdog", (f"http://127.0.0.1:{server.server_port}/hotdog.zip", sha1))
+    yield file, sha1
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_archive_is_downloaded_checked_unpacked_and_kept(archive, cache):
+    dataset = datasets.load_dataset("hotdog")
+    assert (dataset.name, len(dataset.train), len(dataset.test)) == ("hotdog", 12, 8)
+    archive[0].unlink()
+    assert datasets.load_dataset("hotdog") == dataset
+    assert sorted(p.name for p in cache.iterdir()) == ["hotdog", "hotdog.zip"]
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(archive, cache):
+    body = archive[0].read_bytes()
+    cache.mkdir()
+    (cache / "hotdog.zip.part").write_bytes(body[:1000])
+    assert len(datasets.load_dataset("hotdog").train) == 12
+    assert _Server.ranges == ["bytes=1000-"]
+
+
+def test_a_complete_part_needs_no_more_bytes(archive, cache):
+    cache.mkdir()
+    (cache / "hotdog.zip.part").write_bytes(archive[0].read_bytes())
+    assert len(datasets.load_dataset("hotdog").train) == 12
+
+
+def test_a_damaged_download_is_refused_and_leaves_nothing(archive, cache):
+    file, sha1 = archive
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(UserError, match="damaged") as caught:
+        datasets.load_dataset("hotdog")
+    text = str(caught.value)
+    assert sha1 in text and "127.0.0.1" in text and "--data" in text and str(cache / "hotdog.zip") in text
+    assert list(cache.iterdir()) == []
+
+
+def test_without_a_network_the_message_says_what_to_do(cache, monkeypatch):
+    import requests
+
+    asked = []
+
+    def refuse(url, **_):
+        asked.append(url)
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.setattr(requests, "get", refuse)
+    with pytest.raises(UserError) as caught:
+        datasets.load_dataset("hotdog")
+    text = str(caught.value)
+    assert asked[0].startswith("https://") and asked[0].endswith("/hotdog.zip")
+    for part in (asked[0], "fba480ffa8aa7e0febbb511d181409f899b9baa5", str(cache / "hotdog.zip"), "--data FOLDER"):
+        assert part in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("member", ("../evil.png", "/evil.png", "hotdog/../../evil.png", "C:\\evil.png"))
+def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path, member):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as zipped:
+        zipped.writestr("hotdog/train/a.png", b"x")
+        zipped.writestr(member, b"x")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UserError, match="leads out of its folder"):
+        datasets.extract(tmp_path / "bad.zip", tmp_path / "out" / "hotdog", "hotdog")
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "evil.png").exists()
+
+
+def test_the_chapter_squashes_to_256_before_it_cuts_224():
+    assert datasets.resized_side(224) == 256
+    assert datasets.resized_side(64) == 73

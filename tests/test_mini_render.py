@@ -1,0 +1,153 @@
+"""The embedded default: drawings that repeat, differ and do not leak, and weights that fit the network."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from shared.mini import build
+from shared.mini.render import SOURCE_CLASSES, TARGET_CLASSES, draw
+
+CASES = [(name, "source") for name in SOURCE_CLASSES] + [(name, "target") for name in TARGET_CLASSES]
+
+
+def pixels(name, style, seed):
+    return np.asarray(draw(name, style, np.random.default_rng(seed)))
+
+
+def digests(folder):
+    """The pixels of every picture below a folder, hashed. Returns {relative path: digest}."""
+    found = {}
+    for path in sorted(folder.rglob("*.png")):
+        with Image.open(path) as picture:
+            found[path.relative_to(folder).as_posix()] = hashlib.sha256(picture.tobytes()).hexdigest()
+    return found
+
+
+@pytest.mark.parametrize("name, style", CASES)
+def test_a_seed_gives_the_same_picture_and_another_seed_another(name, style):
+    first = pixels(name, style, 1)
+    assert first.shape == (64, 64, 3) and first.dtype == np.uint8
+    assert np.array_equal(first, pixels(name, style, 1))
+    assert not np.array_equal(first, pixels(name, style, 2))
+    assert first.std() > 8, "a picture of almost one colour shows nothing"
+
+
+def test_a_picture_does_not_depend_on_what_was_drawn_before():
+    alone = np.asarray(build.drawing("target", "train", "hotdog", 3))
+    for index in range(3):
+        build.drawing("target", "train", "hotdog", index)
+    assert np.array_equal(alone, np.asarray(build.drawing("target", "train", "hotdog", 3)))
+
+
+def test_size_is_in_pixels():
+    assert draw("hotdog", "target", np.random.default_rng(0), size=96).size == (96, 96)
+
+
+@pytest.mark.parametrize(
+    "name, style, said",
+    [("no such thing", "source", "no such thing"), ("not-hotdog", "source", "not-hotdog"), ("hotdog", "oil", "oil")],
+)
+def test_what_cannot_be_drawn_is_named(name, style, said):
+    with pytest.raises(ValueError, match=said):
+        draw(name, style, np.random.default_rng(0))
+
+
+def test_the_source_classes():
+    assert len(SOURCE_CLASSES) >= 24 and SOURCE_CLASSES == sorted(SOURCE_CLASSES)
+    assert {"hotdog", "photocopier"} <= set(SOURCE_CLASSES)
+
+
+def test_layout_and_counts(tmp_path):
+    ticks = []
+    build.write_target(tmp_path / "t", counts=(3, 2), tick=lambda: ticks.append(1))
+    build.write_source(tmp_path / "s", counts=(2, 1))
+    names = list(digests(tmp_path / "t"))
+    assert names[:3] == ["test/hotdog/0000.png", "test/hotdog/0001.png", "test/not-hotdog/0000.png"]
+    assert len(names) == len(ticks) == 10
+    assert {p.name for p in (tmp_path / "s/train").iterdir()} == set(SOURCE_CLASSES)
+    assert len(digests(tmp_path / "s")) == 3 * len(SOURCE_CLASSES)
+    with Image.open(tmp_path / "t" / names[0]) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (64, 64))
+
+
+def test_the_set_repeats_for_a_seed_and_only_for_it(tmp_path):
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        build.write_target(tmp_path / folder, seed=seed, counts=(3, 2))
+    a, b, c = (digests(tmp_path / folder) for folder in "abc")
+    assert a == b
+    assert not set(a.values()) & set(c.values())
+
+
+def test_no_test_drawing_appears_in_training(tmp_path):
+    build.write_target(tmp_path / "t", counts=(120, 60))
+    seen = digests(tmp_path / "t")
+    train = {digest for path, digest in seen.items() if path.startswith("train/")}
+    test = {digest for path, digest in seen.items() if path.startswith("test/")}
+    assert len(train) == 240 and len(test) == 120, "two drawings are the same"
+    assert not train & test
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    ticks = []
+
+    def interrupt():
+        ticks.append(1)
+        if len(ticks) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build.write_target(tmp_path / "t", counts=(3, 2), tick=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_not_overwritten(tmp_path):
+    (tmp_path / "t").mkdir()
+    with pytest.raises(FileExistsError, match="is there already"):
+        build.write_target(tmp_path / "t")
+
+
+def test_the_cached_folder_is_drawn_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(build.write_target, "__defaults__", (0, (2, 1), None))
+    first = build.target_folder(tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in first.rglob("*.png")}
+    assert len(before) == 6
+    assert build.target_folder(tmp_path) == first
+    assert {p: p.stat().st_mtime_ns for p in first.rglob("*.png")} == before
+
+
+def test_the_stored_weights_fit_the_network():
+    import torch
+
+    from torch_impl.resnet_v2 import ResNetV2
+
+    assert build.WEIGHTS.stat().st_size < 3_000_000
+    with safe_open(build.WEIGHTS, "numpy") as stored:
+        metadata = stored.metadata()
+    classes = json.loads(metadata["classes"])
+    assert classes == SOURCE_CLASSES
+    assert float(metadata["top1"]) >= 0.85
+    net = ResNetV2(build.LAYERS, build.CHANNELS, len(classes))
+    tensors = load_file(build.WEIGHTS)
+    assert {t.dtype for t in tensors.values()} == {np.dtype(np.float32)}
+    counters = {name for name in net.state_dict() if name.endswith("num_batches_tracked")}
+    assert set(tensors) == set(net.state_dict()) - counters
+    net.load_state_dict({name: torch.from_numpy(t) for name, t in tensors.items()}, strict=False)
+    # Fresh drawings, of a seed that no training used: the network knows what it was taught.
+    X = [np.asarray(build.drawing("source", "test", name, i, seed=99)) for name in classes for i in range(4)]
+    X = torch.from_numpy(np.stack(X).transpose(0, 3, 1, 2))
+    assert build._accuracy(net, X, torch.arange(len(classes)).repeat_interleave(4)) >= 0.85
+
+
+@pytest.mark.slow
+def test_a_rebuild_reaches_the_stored_accuracy(tmp_path):
+    with safe_open(build.WEIGHTS, "numpy") as stored:
+        claimed = float(stored.metadata()["top1"])
+    tensors, report = build.pretrain(build.source_folder(tmp_path))
+    assert report["top1"] >= claimed - 0.03
+    build.save(tensors, report, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").stat().st_size == pytest.approx(build.WEIGHTS.stat().st_size, abs=200)

@@ -1,0 +1,30 @@
+"""README.md and chapter.md say what the code and the records say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+TEXTS = ("README.md", "chapter.md")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_generated_parts_are_fresh(text):
+    done = subprocess.run(
+        [sys.executable, "-m", "cogapp", "--check", "-I", str(ROOT), text],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, f"run `uv run cog -r README.md chapter.md`\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_every_picture_and_file_that_is_linked_is_there(text):
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / text).read_text(encoding="utf-8"))
+    assert targets
+    for target in targets:
+        assert (ROOT / target).is_file(), target
