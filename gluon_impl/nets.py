@@ -71,6 +71,8 @@ def reuse_row(net, source, row, slot):
 
 def get_tensors(net):
     """All tensors of `net` as {canonical name: NumPy array}, in network order; copies."""
+    # A prediction still under way may be moving the weights into oneDNN's own layout; asnumpy() in that moment fails.
+    npx.waitall()
     return {name: param.data().asnumpy() for name, param in _named_params(net).items()}
 
 
