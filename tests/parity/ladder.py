@@ -22,9 +22,10 @@ import gluon_impl.training
 import torch_impl.data
 import torch_impl.nets
 import torch_impl.training
-from shared import datasets, devices, feed, runs, sources
+from shared import datasets, devices, feed, lockstep, runs, sources
 from shared.datasets import Dataset
 from shared.experiments import CHAPTER, Experiment
+from shared.lockstep import exact_in_float32, framework_batch, trained_only
 from shared.parity import Mismatch, changed, compare, largest, relative, within
 from shared.sources import Source
 
@@ -101,25 +102,9 @@ def random_source(architecture, seed=0) -> Source:
 
 
 def twins(scene, experiment, dtype="float64"):
-    """{framework: network} of an experiment, each made by its own implementation, then given the tensors of Gluon's."""
-    nets = {}
-    for framework in runs.FRAMEWORKS:
-        TRAINING[framework].seed_everything(0)
-        nets[framework] = runs.target_net(framework, experiment, scene.source, scene.dataset)
-    NETS["torch"].set_tensors(nets["torch"], NETS["gluon"].get_tensors(nets["gluon"]))
-    nets["gluon"].cast(dtype)
-    nets["torch"].to(getattr(torch, dtype))
-    nets["gluon"].collect_params().reset_ctx(scene.where.gluon)
-    nets["torch"].to(scene.where.torch)
-    return nets
-
-
-def framework_batch(framework, batch, dtype="float64"):
-    """A NumPy batch as that framework's loaders would give it, on the CPU."""
-    X, y = batch
-    if framework == "gluon":
-        return mx.np.array(X, dtype=dtype), mx.np.array(y, dtype="int32")
-    return torch.from_numpy(X.astype(dtype)), torch.from_numpy(y)
+    """{framework: network} of an experiment on the scene's devices, all with the same tensors."""
+    devices = {framework: scene.where.of(framework) for framework in runs.FRAMEWORKS}
+    return lockstep.twins(experiment, scene.source, scene.dataset, devices, dtype)
 
 
 def steps_of(scene, count, seed=0):
@@ -129,40 +114,16 @@ def steps_of(scene, count, seed=0):
     return [(X[:half], y[:half]) if i % 3 == 2 else (X, y) for i, (X, y) in enumerate(found)]
 
 
-class OnePerEpoch:
-    """Batches that are handed out one per epoch, so that a training loop reports after every step."""
-
-    def __init__(self, batches):
-        self.batches = iter(batches)
-
-    def __iter__(self):
-        yield next(self.batches)
-
-
 def train(framework, net, experiment, batches, scene, dtype="float64", epochs=None, keep=lambda step: True):
     """Run the implementation's own loop, one batch per epoch (or `epochs` over all).
 
     -> an Epoch and the tensors for every step, step 0 first; None instead of the tensors where `keep(step)` says so.
     """
-    batches = [framework_batch(framework, batch, dtype) for batch in batches]
-    seen, tensors = [], []
 
-    def on_epoch(epoch):
-        seen.append(epoch)
-        tensors.append(NETS[framework].get_tensors(net) if keep(epoch.epoch) else None)
+    def see(step):
+        return NETS[framework].get_tensors(net) if keep(step) else None
 
-    TRAINING[framework].train_fine_tuning(
-        net,
-        OnePerEpoch(batches) if epochs is None else batches,
-        batches[:1],
-        experiment.learning_rate,
-        experiment.head_lr_mult,
-        experiment.weight_decay,
-        len(batches) if epochs is None else epochs,
-        scene.where.of(framework),
-        on_epoch,
-    )
-    return seen, tensors
+    return lockstep.train(framework, net, experiment, batches, scene.where.of(framework), dtype, epochs, see)
 
 
 def forward(framework, net, X, scene, training):
@@ -234,11 +195,6 @@ def _gluon_gradients(net):
 
 def _torch_gradients(net):
     return {n: p.grad.cpu().numpy() for n, p in net.named_parameters() if p.requires_grad}
-
-
-def trained_only(tensors):
-    """Without the running statistics, whose policies differ (rung 9)."""
-    return {name: t for name, t in tensors.items() if "running_" not in name}
 
 
 # --- rung 1: pixels ---
@@ -534,24 +490,6 @@ def check_gradients(scene, name="finetune"):
 # MXNet's SGD keeps rate, decay and 1 / batch in float32, whatever the network's dtype: each is off by up to 2^-24 = 6e-8 of
 # itself, and two of them multiplied by twice that. Measured: rates 2.2e-8, decays 4.8e-8; torch's are exact to 1e-11.
 FLOAT32 = 2**-23
-
-
-def exact_in_float32(experiment):
-    """The experiment with rate and decay rounded to four bits, 6 % away at most: float32 holds these, and ten times them, exactly.
-
-    Without this the rounding of the rates (see above), not the networks, sets the difference, and training magnifies it.
-    """
-
-    def rounded(value):
-        mantissa, exponent = math.frexp(value)
-        return math.ldexp(round(mantissa * 16) / 16, exponent)
-
-    lr, decay = rounded(experiment.learning_rate), rounded(experiment.weight_decay)
-    for rate in (lr, lr * experiment.head_lr_mult):
-        for number in (rate, decay):
-            if float(np.float32(number)) != number:
-                raise ValueError(f"{number} is not exact in float32: choose other rates for lockstep")
-    return replace(experiment, learning_rate=lr, weight_decay=decay)
 
 
 def check_effective_rates(scene, name):
