@@ -501,6 +501,18 @@ def parity(
     sys.exit(code)
 
 
+@app.command()
+def notebook(
+    framework: FrameworkOption = Framework.both,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("notebooks"),
+):
+    """Write the chapter as a Jupyter notebook per framework, whose cells define the functions that the chapter quotes."""
+    from shared.notebook import write_notebook
+
+    for name in framework.names:
+        say(f"Notebook: {write_notebook(name, out)}")
+
+
 # What the system says of a path that the user gave and that cannot be read or written like this.
 WRONG_PATH = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 

@@ -1,0 +1,146 @@
+"""chapter.md as a Jupyter notebook, one per framework.
+
+Three kinds of Python code stand in the chapter, told apart by the line above the fence:
+
+- `**Gluon**, [path](path)` or `**PyTorch**, [path](path)`: quoted from an implementation. The notebook's cells define what its own
+  framework's file holds, so that an edited cell is what runs: before the first quote from a file, a cell with the rest of it.
+  A pair without paths imports the implementations; a notebook needs no such import and leaves it out.
+- `[path](path)`: quoted from shared/, which is imported. It stays text.
+- no such line: code that uses the functions. It becomes a cell as it is.
+"""
+
+import ast
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from shared import report, runs
+from shared.errors import UserError
+from shared.quotes import ROOT
+
+CHAPTER = ROOT / "chapter.md"
+COG_MARKER = re.compile(r"^<!-- \[\[\[.*?\]\]\] -->\n", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(
+    rf"(?:^(?:\*\*(?P<name>{'|'.join(report.NAMES.values())})\*\*(?:, \[`(?P<file>.+)`\]\(.+\))?|(?P<shared>\[`.+`\]\(.+\)))\n\n)?"
+    r"^```python\n(?P<code>(?:.*\n)*?)```$",
+    re.MULTILINE,
+)
+LINK = re.compile(r"""(\]\(|\b(?:src|href)=")([^)\s"#]+)""")
+
+
+def write_notebook(framework: str, folder: Path) -> Path:
+    """Write the chapter in `framework` to `folder`/chapter-FRAMEWORK.ipynb, and return that path.
+
+    Raises UserError where a notebook lies there whose cells somebody has changed, and where there is no chapter.md.
+    """
+    import jupytext
+
+    notebook = chapter_notebook(framework, folder)
+    path = folder / f"chapter-{framework}.ipynb"
+    if path.exists() and not _as_made(path):
+        raise UserError(f"{path} has changed cells: move it away, or name another folder with --out")
+    runs.write_atomically(path, lambda scratch: scratch.write_text(jupytext.writes(notebook, fmt="ipynb"), "utf-8"))
+    return path
+
+
+def chapter_notebook(framework: str, folder: Path = ROOT / "notebooks"):
+    """The chapter in `framework` (gluon or torch) as an nbformat notebook without outputs, its links as seen from `folder`.
+
+    Raises UserError where there is no chapter.md, as in an installed wheel.
+    """
+    import jupytext
+
+    if not CHAPTER.is_file():
+        raise UserError(f"no such file: {CHAPTER} (notebooks are made of it; run this in a clone of the project)")
+    title, text = COG_MARKER.sub("", CHAPTER.read_text(encoding="utf-8")).split("\n", 1)
+    text = f"{title}\n\n{_about(framework, folder)}\n{_in_one_framework(text, framework)}"
+    notebook = jupytext.reads(text, fmt={"extension": ".md", "split_at_heading": True})
+    notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"chapter-{number}"
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(lambda match: match[1] + _seen_from(folder, match[2]), cell.source.strip())
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "hotdog": _digest(notebook),
+    }
+    return notebook
+
+
+def _about(framework, folder):
+    path, root = (os.path.relpath(p, ROOT) for p in (folder, os.path.commonpath([ROOT, folder.resolve()])))
+    return f"""\
+**This is the chapter as a notebook, in {report.NAMES[framework]}**, made from chapter.md by `uv run hotdog notebook`. Open it with
+
+```
+uv run jupyter lab --notebook-dir {root} {path}/chapter-{framework}.ipynb
+```
+
+in the project's folder and run the cells from top to bottom. The functions are defined here, not imported: change one, run its cell
+and those below again, and see what it does.
+"""
+
+
+def _in_one_framework(text, framework):
+    """`text` in jupytext's Markdown: of each pair the half of `framework`, with the rest of its file before the first of each."""
+    quotes, begun = [m for m in PYTHON.finditer(text) if m["file"]], set()
+
+    def rest(file):
+        quoted = {_name(node) for m in quotes if m["file"] == file for node in ast.parse(m["code"]).body}
+        code = "" if file in begun else _rest(file, quoted)
+        begun.add(file)
+        return f"The rest of [`{file}`]({file}):\n\n```python\n{code}\n```\n\n" if code else ""
+
+    def convert(match):
+        name, file, shared, code = match["name"], match["file"], match["shared"], match["code"]
+        if shared:
+            return f"<!-- #region -->\n{match[0]}\n<!-- #endregion -->"
+        if not name:
+            return match[0]
+        if name != report.NAMES[framework]:
+            return ""
+        if not file:
+            return "*(Not in this notebook: the cells below define them.)*"
+        package = rest(str(Path(file).with_name("__init__.py")))
+        return f"{package}{rest(file)}From [`{file}`]({file}):\n\n```python\n{code}```"
+
+    return PYTHON.sub(convert, text)
+
+
+def _name(node):
+    return getattr(node, "name", None) or (
+        getattr(node.targets[0], "id", None) if isinstance(node, ast.Assign) else None
+    )
+
+
+def _rest(file, quoted):
+    """The source of `file` without its docstring and the functions, classes and constants called `quoted`."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    tree, lines = ast.parse(text), text.splitlines()
+    left_out = [node for node in tree.body if _name(node) in quoted]
+    left_out += tree.body[:1] if ast.get_docstring(tree) is not None else []
+    for node in left_out:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        lines[first - 1 : node.end_lineno] = [""] * (node.end_lineno - first + 1)
+    return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
+
+
+def _seen_from(folder, target):
+    """A link of the chapter as seen from `folder`; whatever is no file of the project stays as it is."""
+    return Path(os.path.relpath(ROOT / target, folder)).as_posix() if (ROOT / target).exists() else target
+
+
+def _digest(notebook):
+    return hashlib.sha256("\0".join(cell.source for cell in notebook.cells).encode()).hexdigest()[:16]
+
+
+def _as_made(path):
+    import jupytext
+
+    try:
+        notebook = jupytext.read(path, fmt="ipynb")
+        return notebook.metadata.get("hotdog") == _digest(notebook)
+    except Exception:  # no notebook at all: not made here
+        return False
