@@ -9,6 +9,7 @@ Networks are made on the CPU; training and prediction move them.
 from dataclasses import replace
 
 from mxnet import init, np, npx
+from mxnet.gluon import nn
 from mxnet.gluon.model_zoo import vision
 
 from shared.sources import canonical_from_gluon, check_tensors, reused_output
@@ -50,23 +51,31 @@ def scratch_net(architecture, classes):
     return net
 
 
-def freeze_features(net):
-    """Keep every bit of the features as it is, running statistics included; only the output layer will be trained."""
+def freeze_features(net, lock_batch_norm=False):
+    """Keep every bit of the features as it is, running statistics included; only the output layer will be trained.
+
+    lock_batch_norm: training normalises by the running statistics too, as evaluation does; else by the batch.
+    """
     # On the CPU running statistics move in the backward pass, which no longer reaches the features. On the GPU (cuDNN) they
-    # move in the forward pass, so their share of the new batch is set to zero as well; training still normalises by the batch.
+    # move in the forward pass, so their share of the new batch is set to zero as well.
     for param in net.features.collect_params().values():
         param.grad_req = "null"
-    net.features.apply(_keep_running_statistics)
-
-
-def _keep_running_statistics(block):
-    if hasattr(block, "running_mean"):
+    for block in _batch_norms(net.features):
         block._kwargs["momentum"] = 1.0
+        block._kwargs["use_global_stats"] = lock_batch_norm
 
 
-def reuse_row(net, source, row, slot):
+def _batch_norms(block):
+    if isinstance(block, nn.BatchNorm):
+        yield block
+    for child in block._children.values():
+        yield from _batch_norms(child)
+
+
+def reuse_row(net, source, row, slot, other_row="mean"):
     """Put row `row` of the source's output layer (weight and bias) into row `slot` of `net`'s; see `reused_output`."""
-    set_tensors(net, get_tensors(net) | reused_output(source, row, slot, net.output.bias.shape[0]))
+    tensors = get_tensors(net)
+    set_tensors(net, tensors | reused_output(source, row, slot, tensors, other_row))
 
 
 def get_tensors(net):

@@ -71,10 +71,6 @@ SeedOption = Annotated[list[int], typer.Option(help="Give it again to run severa
 Unset = {"show_default": False}
 
 
-# The row that stands for a wrong one: in ImageNet it is the one the book prints.
-WRONG_ROW = "photocopier"
-
-
 @app.callback(invoke_without_command=True)
 def default(
     context: typer.Context,
@@ -97,7 +93,7 @@ def default(
     from shared import plots
 
     plan = [(name, {"num_epochs": epochs}, s) for name in experiments.CHAPTER for s in seed]
-    plan += [("hotdog-row", {"num_epochs": epochs, "row": WRONG_ROW}, s) for s in seed]
+    plan += [("hotdog-row", {"num_epochs": epochs, "row": experiments.WRONG_ROW}, s) for s in seed]
     folder = runs.new_folder(out, "default")
     datasets.load_dataset("mini")  # draws the images once, before two processes want them
     arguments = (plan, "mini", "mini", None, 0.0, device.value, 0, folder)
@@ -131,6 +127,12 @@ def run(
         str,
         typer.Option(help="hotdog-row: label or number of the output row (934; the book prints 713).", **Unset),
     ] = None,
+    other_row: Annotated[
+        str, typer.Option(help=f"hotdog-row: what the other class gets: {', '.join(sources.OTHER_ROWS)}.", **Unset)
+    ] = None,
+    lock_batch_norm: Annotated[
+        bool, typer.Option("--lock-batch-norm", help="frozen: training normalises by the running statistics too.")
+    ] = False,
     seed: SeedOption = (0,),
     limit: LimitOption = None,
     holdout: Annotated[
@@ -147,11 +149,15 @@ def run(
         "weight_decay": weight_decay,
         "batch_size": batch_size,
         "size": size,
+        "other_row": other_row,
+        "lock_batch_norm": lock_batch_norm or None,
     }
     for name in names:
         experiments.experiment(name)
-    if row is not None and set(names) != {"hotdog-row"}:
-        raise UserError("--row goes with the experiment hotdog-row, and with no other")
+    if (row is not None or other_row is not None) and set(names) != {"hotdog-row"}:
+        raise UserError("--row and --other-row go with the experiment hotdog-row, and with no other")
+    if lock_batch_norm and set(names) != {"frozen"}:
+        raise UserError("--lock-batch-norm goes with the experiment frozen, and with no other")
     plan = [
         (name, {**overrides, "learning_rate": rate, "row": row}, one_seed)
         for name in names
@@ -165,8 +171,8 @@ def run(
     sys.exit(finished)
 
 
-def run_in_processes(frameworks: list[str], arguments: tuple, together: bool = False) -> int:
-    """Carry out a plan on each framework in a process of its own, one after the other. Returns the exit code.
+def run_in_processes(frameworks: list[str], arguments: tuple, together: bool = False, work=None) -> int:
+    """Do `work` (carry_out) for each framework in a process of its own, one after the other. Returns the exit code.
 
     One framework per process: MXNet keeps threads of its own, and one after the other each gets the whole machine while it is
     timed. together: all at once, the processor's cores shared out among them; thin networks gain little from more than one.
@@ -183,7 +189,7 @@ def run_in_processes(frameworks: list[str], arguments: tuple, together: bool = F
     codes = []
     groups = [frameworks] if together else [[framework] for framework in frameworks]
     for group in groups:
-        processes = [spawn.Process(target=_child, args=(f, not together, *arguments)) for f in group]
+        processes = [spawn.Process(target=_child, args=(work or carry_out, f, *arguments, not together)) for f in group]
         try:
             for process in processes:
                 process.start()
@@ -202,8 +208,8 @@ def run_in_processes(frameworks: list[str], arguments: tuple, together: bool = F
     return 1 if any(codes) else 0
 
 
-def _child(framework, bars, *arguments):
-    sys.exit(_guarded(lambda: carry_out(framework, *arguments, bars=bars)))
+def _child(work, *arguments):
+    sys.exit(_guarded(lambda: work(*arguments)))
 
 
 def carry_out(framework, plan, data, source, limit, holdout, device, workers, out, bars=True) -> list[runs.Run]:
@@ -502,6 +508,63 @@ def parity(
 
 
 @app.command()
+def diverge(
+    names: Annotated[list[str], typer.Argument(metavar="[EXPERIMENT…]", help="finetune and scratch unless named.")] = (
+        "finetune",
+        "scratch",
+    ),
+    data: DataOption = "mini",
+    source: SourceOption = None,
+    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1)] = 24,
+    lr: Annotated[float, typer.Option(help="Learning rate.", **Unset)] = None,
+    batch_size: Annotated[int, typer.Option(**Unset)] = None,
+    size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    limit: LimitOption = None,
+    device: DeviceOption = Device.cpu,
+    record: Annotated[Path, typer.Option(help="Also write every step to this JSON.", **Unset)] = None,
+):
+    """How far the frameworks part, step by step: same weights, same batches, in float32 and in float64."""
+    from shared import lockstep
+
+    source = source or ("mini" if data == "mini" else "imagenet")
+    overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
+    for name in names:
+        experiments.experiment(name, **overrides)
+    dataset, network = datasets.load_dataset(data, limit), sources.load_source(source)
+    chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
+    command = " ".join(["hotdog", *sys.argv[1:]])
+    found = lockstep.diverge(
+        chosen,
+        network,
+        dataset,
+        steps,
+        seed,
+        device.value,
+        command,
+        on_series=lambda one: say(f"{one['experiment']['name']} in {one['name']}: {steps} steps of both"),
+    )
+    print_table(*lockstep.table(found))
+    say(
+        "Steps: the gap between the two losses (nats). Weights: their distance as a share of the way they were trained."
+    )
+    if record:
+        lockstep.write_record(record, found)
+        say(f"Record: {record}")
+
+
+@app.command()
+def pictures(
+    out: Annotated[Path, typer.Option(help="Folder of the pictures.")] = Path("shared/results/pictures"),
+):
+    """Draw the chapter's pictures, from the records in shared/results and the drawn images."""
+    from shared import plots
+
+    for path in plots.chapter_pictures(out):
+        say(str(path))
+
+
+@app.command()
 def notebook(
     framework: FrameworkOption = Framework.both,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("notebooks"),
@@ -511,6 +574,94 @@ def notebook(
 
     for name in framework.names:
         say(f"Notebook: {write_notebook(name, out)}")
+
+
+@app.command()
+def exercise(
+    number: Annotated[int, typer.Argument(metavar="1|2|3|4", help="Which of the chapter's exercises.", min=1, max=4)],
+    framework: FrameworkOption = Framework.both,
+    data: DataOption = "mini",
+    source: SourceOption = None,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1)] = 3,
+    epochs: Annotated[int, typer.Option(help="Instead of the exercise's own number.", min=1, **Unset)] = None,
+    size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
+    batch_size: Annotated[int, typer.Option(**Unset)] = None,
+    limit: LimitOption = None,
+    device: DeviceOption = Device.auto,
+    workers: WorkersOption = 0,
+    out: OutOption = Path("runs"),
+):
+    """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
+    from matplotlib.figure import Figure
+
+    from shared import exercises, plots
+
+    source = source or ("mini" if data == "mini" else "imagenet")
+    network = sources.load_source(source)
+    sets = {holdout: datasets.load_dataset(data, limit, holdout) for holdout in (0.0, exercises.HOLDOUT)}
+    folder = out / f"exercise-{number}-{sets[0.0].name}"
+
+    def launch(tasks, holdout):
+        count = sum(map(len, tasks.values()))
+        say(
+            f"exercise {number}: {count} runs to train; the records are kept, so an interrupted exercise goes on where it was"
+        )
+        where = (device.value, workers, folder)
+        # Thin networks gain little from a second core, so both frameworks run at once.
+        run_in_processes(list(tasks), (tasks, data, source, limit, holdout, *where), True, _exercise_runs)
+
+    def inspect(name, frameworks):
+        where = (device.value, workers, folder)
+        run_in_processes(
+            frameworks, (name, data, source, limit, bench.experiment("finetune").size, *where), True, _measure
+        )
+
+    bench = exercises.Bench(
+        folder,
+        experiments.preset_of(network),
+        list(range(seeds)),
+        framework.names,
+        {key: value for key, value in {"size": size, "batch_size": batch_size}.items() if value is not None},
+        epochs,
+        launch,
+        inspect,
+        {holdout: dataset.fingerprint for holdout, dataset in sets.items()} | {"source": network.fingerprint},
+    )
+    bench.experiment("finetune")  # refuses what cannot be before anything is trained
+    _ = sets[0.0].hotdog_slot
+    folder.mkdir(parents=True, exist_ok=True)
+    found = exercises.EXERCISES[number](bench)
+    about = {
+        "command": " ".join(["hotdog", *sys.argv[1:]]),
+        "data": data,
+        "train": len(sets[0.0].train),
+        "test": len(sets[0.0].test),
+    }
+    exercises.write(bench, found, about)
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    found.draw(figure)
+    plots.save_figure(figure, folder / "picture.png")
+    for caption, header, rows in found.tables:
+        console.print()
+        say(caption)
+        print_table(header, rows)
+    for sentence in found.answer:
+        say(f"- {sentence}")
+    say(f"Tables and answer: {folder}/answer.md, picture: {folder}/picture.png, records: {folder}/")
+
+
+def _exercise_runs(framework, *arguments):
+    from shared import exercises
+
+    *arguments, _ = arguments
+    exercises.train_runs(framework, *arguments, say)
+
+
+def _measure(framework, *arguments):
+    from shared import exercises
+
+    *arguments, _ = arguments
+    exercises.measure_features(framework, *arguments)
 
 
 # What the system says of a path that the user gave and that cannot be read or written like this.

@@ -3,7 +3,9 @@
 The GPU's compute capability comes from nvidia-smi, so that neither framework has to ask the other.
 """
 
+import resource
 import subprocess
+from pathlib import Path
 
 # The published CUDA wheels of MXNet 1.9.1 hold machine code for these and no PTX: nothing outside this range runs them.
 MXNET_CAPABILITIES = ((5, 0), (8, 9))
@@ -58,3 +60,17 @@ def cpu_name() -> str:
     import platform
 
     return platform.processor() or platform.machine()
+
+
+def memory_mib() -> float | None:
+    """Main memory that this process holds now, in MiB; None where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+    except OSError:
+        return None
+    return pages * resource.getpagesize() / 2**20
+
+
+def peak_memory_mib() -> float:
+    """The most main memory that this process has held at any time, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux

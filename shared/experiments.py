@@ -8,7 +8,7 @@ networks need instead; each entry says how it was found.
 from dataclasses import asdict, dataclass, fields, replace
 
 from shared.errors import UserError
-from shared.sources import HOTDOG, Source
+from shared.sources import HOTDOG, OTHER_ROWS, Source
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,9 @@ class Experiment:
     """One row of the chapter's comparison, with every hyperparameter of its training.
 
     name: as on the command line. start: `source` (features of the source network) or `scratch`. frozen: only the output
-    layer is trained. row: label or number of the source output row that becomes the hotdog class's, or None.
+    layer is trained. lock_batch_norm: with `frozen`, batch normalisation uses the running statistics in training too.
+    row: label or number of the source output row that becomes the hotdog class's, or None. other_row: what the other
+    classes get then, one of shared.sources.OTHER_ROWS.
     learning_rate: of the features, for the mean loss of a batch. head_lr_mult: the output layer's rate in multiples
     of it. weight_decay: of every trained tensor, multiplied by that tensor's rate. size: side of the crop in pixels.
     """
@@ -24,7 +26,9 @@ class Experiment:
     name: str
     start: str = "source"
     frozen: bool = False
+    lock_batch_norm: bool = False
     row: str | int | None = None
+    other_row: str = "mean"
     learning_rate: float = 0.01
     head_lr_mult: float = 10.0
     weight_decay: float = 0.001
@@ -33,6 +37,10 @@ class Experiment:
     size: int = 224
 
     def __post_init__(self):
+        if self.lock_batch_norm and not self.frozen:
+            raise UserError(f"batch normalisation can be locked where features are frozen; in {self.name} they are trained")
+        if self.other_row not in OTHER_ROWS:
+            raise UserError(f"other_row is {self.other_row!r}: choose from {', '.join(OTHER_ROWS)}")
         for name in ("learning_rate", "head_lr_mult", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise UserError(f"{name} is {getattr(self, name)}; it must be 0 or more")
@@ -44,6 +52,9 @@ class Experiment:
         """All fields, ready for JSON."""
         return asdict(self)
 
+
+# The row that stands for a wrong one in `hotdog-row`: in ImageNet it is the one the book prints.
+WRONG_ROW = "photocopier"
 
 CHAPTER = {
     e.name: e
@@ -98,3 +109,8 @@ def experiment(name: str, preset: str = "chapter", **overrides) -> Experiment:
     if unknown:
         raise TypeError(f"not a hyperparameter: {', '.join(sorted(unknown))}")
     return replace(CHAPTER[name], **PRESETS[preset].get(name, {}) | given)
+
+
+def completed(record: dict) -> dict:
+    """An experiment's fields as recorded, with those that were not yet there when it was: they were as they are by default."""
+    return Experiment(record["name"]).as_dict() | record

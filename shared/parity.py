@@ -14,7 +14,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.weightstats import ttost_paired
 
 from shared.errors import UserError
-from shared.experiments import Experiment
+from shared.experiments import Experiment, completed
 from shared.runs import FRAMEWORKS, Run, read_probabilities, write_atomically
 from shared.sources import Source
 
@@ -402,4 +402,5 @@ def read_record(path: Path) -> tuple[dict, list[Outcome]]:
     for row in record["runs"]:
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(row["correct"]), dtype=np.uint8), count=row["images"])
         outcomes.append(Outcome(row["experiment"], row["framework"], row["seed"], bits.astype(bool)))
-    return record["about"], outcomes
+    about = record["about"] | {"experiments": [completed(e) for e in record["about"]["experiments"]]}
+    return about, outcomes

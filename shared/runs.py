@@ -21,9 +21,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from shared.datasets import Dataset
-from shared.devices import cpu_name
+from shared.devices import cpu_name, memory_mib, peak_memory_mib
 from shared.errors import UserError, reason_of
-from shared.experiments import Experiment
+from shared.experiments import Experiment, completed
 from shared.sources import Source
 
 FRAMEWORKS = ("gluon", "torch")
@@ -48,7 +48,10 @@ class Epoch:
 
 @dataclass
 class Run:
-    """The contents of a run's `run.json`; `folder` is where it lies."""
+    """The contents of a run's `run.json`; `folder` is where it lies.
+
+    memory: main memory of the process in MiB, before the run and at its peak up to the run's end.
+    """
 
     folder: Path
     experiment: dict
@@ -58,6 +61,7 @@ class Run:
     source: dict
     device: dict
     versions: dict
+    memory: dict = field(default_factory=dict)
     status: str = "running"
     started: str = ""
     finished: str | None = None
@@ -127,9 +131,9 @@ def target_net(framework: str, experiment: Experiment, source: Source, dataset: 
     else:
         net = nets.finetune_net(source, len(dataset.classes))
     if experiment.row is not None:
-        nets.reuse_row(net, source, source.row(experiment.row), dataset.hotdog_slot)
+        nets.reuse_row(net, source, source.row(experiment.row), dataset.hotdog_slot, experiment.other_row)
     if experiment.frozen:
-        nets.freeze_features(net)
+        nets.freeze_features(net, experiment.lock_batch_norm)
     return net
 
 
@@ -144,11 +148,13 @@ def execute(
     workers: int = 0,
     watch=lambda batches: batches,
     on_epoch=lambda epoch: None,
+    keep_weights: bool = True,
 ) -> Run:
     """Train and evaluate one run and record it in a new folder below `out`.
 
-    watch: wraps the training batches (for a progress bar). on_epoch: called with each Epoch once it is recorded. When
-    anything goes wrong the record keeps the epochs it had, with status `failed` or `interrupted`, and the error goes on.
+    watch: wraps the training batches (for a progress bar). on_epoch: called with each Epoch once it is recorded. keep_weights:
+    write the trained tensors too. When anything goes wrong the record keeps the epochs it had, with status `failed` or
+    `interrupted`, and the error goes on.
     """
     data, training = implementation(framework, "data"), implementation(framework, "training")
     nets = implementation(framework, "nets")
@@ -186,6 +192,7 @@ def execute(
             "workers": workers,
         },
         versions=package_versions(),
+        memory={"before_mib": memory_mib()},
         started=_now(),
     )
     run.save()
@@ -215,8 +222,10 @@ def execute(
         write_probabilities(
             run.folder / "test_probabilities.csv", dataset.classes, dataset.test.names, labels, probabilities
         )
-        tensors = nets.get_tensors(net)
-        write_atomically(run.folder / "weights.safetensors", lambda path: save_file(tensors, path))
+        if keep_weights:
+            tensors = nets.get_tensors(net)
+            write_atomically(run.folder / "weights.safetensors", lambda path: save_file(tensors, path))
+        run.memory["peak_mib"] = peak_memory_mib()
         run.status = "finished"
     except BaseException as error:
         run.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -276,6 +285,7 @@ def read_run(folder: Path) -> Run:
     path = Path(folder) / "run.json"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        record = {"memory": {}} | record | {"experiment": completed(record["experiment"])}
         return Run(folder=Path(folder), **{f.name: record[f.name] for f in fields(Run) if f.name != "folder"})
     except FileNotFoundError:
         raise UserError(f"{folder} is no run: it has no run.json") from None

@@ -21,6 +21,10 @@ HOTDOG = "hotdog"
 # (mxnet-the-straight-dope, chapter 8); in the class list that belongs to the weights MXNet downloads it is `photocopier`.
 BOOK_ROW = 713
 
+# What the classes without a reused row get, see `reused_output`.
+OTHER_ROWS = ("mean", "nearest", "zero", "random")
+NEAREST = 10
+
 MINI_FILE = Path(__file__).parent / "mini" / "source.safetensors"
 
 
@@ -336,15 +340,24 @@ def _read_safetensors(path):
     return tensors, tuple(classes) if classes else None
 
 
-def reused_output(source: Source, row: int, slot: int, classes: int) -> dict:
-    """An output layer for `classes` classes made of the source's: row `row` in `slot`, the mean of all other rows elsewhere.
+def reused_output(source: Source, row: int, slot: int, new: dict, other_row: str = "mean") -> dict:
+    """The output layer `new` of a target network with the source's row `row` in `slot`, and in its other rows `other_row`:
 
-    Returns {"output.weight": (classes, width), "output.bias": (classes,)} in float32. The logit of `slot` then beats the
-    others exactly where the source network scores row `row` above the average of its other rows.
+    mean: the mean of all other rows of the source. The logit of `slot` then beats the others exactly where the source network
+    scores row `row` above the average of its other rows. nearest: the mean of the ten rows that are most like row `row` (cosine).
+    zero: nothing, so that the row has to beat 0. random: what `new` has there.
+
+    new, and what is returned: {"output.weight": (classes, width), "output.bias": (classes,)} in float32; copies.
     """
     weight, bias = source.tensors["output.weight"], source.tensors["output.bias"]
     others = np.delete(np.arange(len(bias)), row)
-    new_weight = np.repeat(weight[others].mean(axis=0, keepdims=True), classes, axis=0)
-    new_bias = np.repeat(bias[others].mean(), classes)
+    if other_row == "nearest":
+        alike = weight[others] @ weight[row] / np.linalg.norm(weight[others], axis=1)
+        others = others[np.argsort(-alike, kind="stable")[:NEAREST]]
+    new_weight, new_bias = new["output.weight"].copy(), new["output.bias"].copy()
+    if other_row == "zero":
+        new_weight[:], new_bias[:] = 0, 0
+    elif other_row != "random":
+        new_weight[:], new_bias[:] = weight[others].mean(axis=0), bias[others].mean()
     new_weight[slot], new_bias[slot] = weight[row], bias[row]
-    return {"output.weight": new_weight, "output.bias": new_bias.astype(bias.dtype)}
+    return {"output.weight": new_weight, "output.bias": new_bias}

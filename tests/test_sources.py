@@ -113,7 +113,8 @@ def test_rows_are_found_by_label_and_by_number(thin_file):
 
 def test_reused_output_puts_row_and_mean_of_the_others(thin_file):
     source = load_source(str(thin_file))
-    new = sources.reused_output(source, row=3, slot=1, classes=2)
+    fresh = {"output.weight": np.ones((2, THIN[-1]), "float32"), "output.bias": np.ones(2, "float32")}
+    new = sources.reused_output(source, row=3, slot=1, new=fresh)
     weight, bias = source.tensors["output.weight"], source.tensors["output.bias"]
     assert np.array_equal(new["output.weight"][1], weight[3])
     assert new["output.bias"][1] == bias[3]

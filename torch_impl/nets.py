@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.ops import FrozenBatchNorm2d
 
 from shared.sources import check_tensors, reused_output
 from torch_impl.resnet_v2 import ResNetV2
@@ -74,19 +75,31 @@ def scratch_net(architecture, classes):
     return net
 
 
-def freeze_features(net):
-    """Keep every bit of the features as it is, running statistics included; only the output layer will be trained."""
+def freeze_features(net, lock_batch_norm=False):
+    """Keep every bit of the features as it is, running statistics included; only the output layer will be trained.
+
+    lock_batch_norm: training normalises by the running statistics too, as evaluation does; else by the batch.
+    """
     net.features.requires_grad_(False)
-    # In train mode PyTorch moves running statistics whether or not gradients are wanted. Not tracking them stops that;
-    # training still normalises by the batch, evaluation still by the statistics that came with the features.
-    for module in net.features.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.track_running_stats = False
+    # In train mode PyTorch moves running statistics whether or not gradients are wanted. Not tracking them stops that.
+    for module in list(net.features.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                child.track_running_stats = False
+                if lock_batch_norm:
+                    setattr(module, name, _locked(child))
 
 
-def reuse_row(net, source, row, slot):
+def _locked(batch_norm):
+    locked = FrozenBatchNorm2d(batch_norm.num_features, batch_norm.eps)
+    locked.load_state_dict(batch_norm.state_dict())
+    return locked
+
+
+def reuse_row(net, source, row, slot, other_row="mean"):
     """Put row `row` of the source's output layer (weight and bias) into row `slot` of `net`'s; see `reused_output`."""
-    set_tensors(net, get_tensors(net) | reused_output(source, row, slot, net.output.out_features))
+    tensors = get_tensors(net)
+    set_tensors(net, tensors | reused_output(source, row, slot, tensors, other_row))
 
 
 def get_tensors(net):

@@ -101,3 +101,12 @@ def predict_probabilities(net, batches, device):
     outputs = [(net(X.to(device)).softmax(dim=1).cpu().numpy(), y.numpy()) for X, y in batches]
     probabilities, labels = zip(*outputs, strict=True)
     return numpy.concatenate(probabilities), numpy.concatenate(labels).astype("int64")
+
+
+@torch.no_grad()
+def predict_features(net, batches, device):
+    """What the output layer is given: features (N, width) float32 and labels (N,) int64 for all images in `batches`."""
+    net.to(device).eval()
+    outputs = [(net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches]
+    features, labels = zip(*outputs, strict=True)
+    return numpy.concatenate(features), numpy.concatenate(labels).astype("int64")

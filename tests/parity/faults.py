@@ -203,7 +203,7 @@ FAULTS = (
     ),
     fault(
         "frozen statistics that move", TORCH_NETS, 10, "torch's frozen features: features.bn0.running_mean",
-        "module.track_running_stats = False", "pass",
+        "child.track_running_stats = False", "pass",
     ),
     # row reuse
     fault(
@@ -216,8 +216,8 @@ FAULTS = (
     ),
     fault(
         "the row without its bias", TORCH_NETS, 11, "row 0 of output.bias",
-        "| reused_output(source, row, slot, net.output.out_features))",
-        '| {"output.weight": reused_output(source, row, slot, net.output.out_features)["output.weight"]})',
+        "tensors | reused_output(source, row, slot, tensors, other_row)",
+        'tensors | {"output.weight": reused_output(source, row, slot, tensors, other_row)["output.weight"]}',
     ),
 )  # fmt: skip
 

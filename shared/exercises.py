@@ -1,0 +1,731 @@
+"""The chapter's four exercises: each trains what it needs, and makes tables, a picture and an answer of what came out.
+
+An exercise is a plain function of a `Bench`, which hands it runs and measurements: new ones (`hotdog exercise`), or recorded
+ones (chapter.md quotes those). The answers are sentences around numbers; which sentence is written depends on the numbers.
+"""
+
+import json
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from shared import datasets, experiments, runs, sources
+from shared.errors import UserError
+from shared.experiments import WRONG_ROW, Experiment
+from shared.plots import COLOURS, LINES
+from shared.report import NAMES, markdown_table, mean, show
+from shared.runs import FRAMEWORKS, Run
+from shared.sources import HOTDOG
+
+# The training loss (nats) of a network that gives both classes one half.
+GUESSING = math.log(2)
+
+
+@dataclass
+class Report:
+    """What an exercise found. tables: (caption, header, rows). answer: sentences. draw: makes the picture, a matplotlib figure."""
+
+    title: str
+    tables: list[tuple[str, list[str], list[list[str]]]]
+    answer: list[str]
+    draw: Callable
+
+    def markdown(self) -> str:
+        """The tables, each below its caption, and the answer."""
+        tables = [f"{caption}\n\n{markdown_table(header, rows)}" for caption, header, rows in self.tables]
+        return "\n\n".join([*tables, "\n".join(f"- {sentence}" for sentence in self.answer)])
+
+
+@dataclass
+class Bench:
+    """Where an exercise is carried out: its folder, its settings, and what trains and measures when something is not there.
+
+    overrides: fields of every Experiment (size, batch size …). epochs: instead of the exercise's own number. launch(tasks, holdout)
+    trains {framework: [(Experiment, seed)]}, and inspect(name, frameworks) measures; without them only records are read.
+    fingerprints: {holdout: of the dataset, "source": of the source network}, which reused records must have.
+    """
+
+    folder: Path
+    preset: str
+    seeds: list[int]
+    frameworks: list[str] = field(default_factory=lambda: list(FRAMEWORKS))
+    overrides: dict = field(default_factory=dict)
+    epochs: int | None = None
+    launch: Callable | None = None
+    inspect: Callable | None = None
+    fingerprints: dict | None = None
+
+    def experiment(self, name: str, **fields) -> Experiment:
+        """The experiment `name` under the bench's preset and overrides."""
+        return experiments.experiment(name, self.preset, **self.overrides | fields)
+
+    def train(self, wanted: list[Experiment], holdout=0.0, seeds=None) -> list[dict[str, list[Run]]]:
+        """{framework: its runs, one per seed} of every wanted experiment: recorded ones, the others trained now.
+
+        Raises UserError when some are still missing.
+        """
+        seeds = self.seeds if seeds is None else seeds
+        # every experiment once, a whole seed before the next
+        keys = list(dict.fromkeys((e, f, seed) for seed in seeds for e in wanted for f in self.frameworks))
+        have = self._recorded(holdout)
+        missing = [key for key in keys if key not in have]
+        if missing and self.launch:
+            tasks = {f: [(e, seed) for e, g, seed in missing if g == f] for f in self.frameworks}
+            self.launch({f: some for f, some in tasks.items() if some}, holdout)
+            have = self._recorded(holdout)
+            missing = [key for key in keys if key not in have]
+        if missing:
+            e, f, seed = missing[0]
+            raise UserError(
+                f"{self.folder}: {len(missing)} of {len(keys)} runs are missing, first {e.name} (lr {e.learning_rate:g}) "
+                f"in {f}, seed {seed}: do the exercise again, it goes on from here"
+            )
+        return [{f: [have[e, f, seed] for seed in seeds] for f in self.frameworks} for e in wanted]
+
+    def _recorded(self, holdout):
+        found = {}
+        for run in runs.read_runs(self.folder):
+            same = self.fingerprints is None or (
+                run.dataset["fingerprint"] == self.fingerprints[holdout]
+                and run.source["fingerprint"] == self.fingerprints["source"]
+            )
+            held_out = run.dataset["tested_on"] != "test"
+            if same and run.status == "finished" and held_out == bool(holdout):
+                found[Experiment(**run.experiment), run.framework, run.seed] = run
+        return found
+
+    def measure(self, name: str) -> dict[str, dict]:
+        """{framework: what its features gave} of the measurement `name`, one of MEASUREMENTS."""
+
+        def read():
+            found = {}
+            for f in self.frameworks:
+                file = self.folder / f"{name}-{f}.json"
+                record = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+                if record and (self.fingerprints is None or record["fingerprints"] == self._prints()):
+                    found[f] = record
+            return found
+
+        found = read()
+        missing = [f for f in self.frameworks if f not in found]
+        if missing and self.inspect:
+            self.inspect(name, missing)
+            found = read()
+        if len(found) < len(self.frameworks):
+            raise UserError(f"{self.folder} has no {name}-{missing[0]}.json: run the exercise again")
+        return found
+
+    def _prints(self):
+        return [self.fingerprints[0.0], self.fingerprints["source"]]
+
+
+def recorded(folder: Path) -> Bench:
+    """The bench of the exercise whose records lie in `folder`. Raises UserError when there is none."""
+    try:
+        about = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder} holds no exercise: it has no exercise.json") from None
+    names = ("preset", "seeds", "frameworks", "overrides", "epochs")
+    return Bench(folder, **{name: about[name] for name in names})
+
+
+def write(bench: Bench, report: Report, about: dict):
+    """Keep what `recorded` needs, with `about` what was asked for, and the report as `answer.md`."""
+    names = ("preset", "seeds", "frameworks", "overrides", "epochs")
+    settings = about | {name: getattr(bench, name) for name in names}
+    for file, text in (
+        ("exercise.json", json.dumps(settings, indent=1)),
+        ("answer.md", f"# {report.title}\n\n{report.markdown()}"),
+    ):
+        runs.write_atomically(
+            bench.folder / file, lambda path, text=text: path.write_text(text + "\n", encoding="utf-8")
+        )
+
+
+def train_runs(framework, tasks, data, source, limit, holdout, device, workers, out, say):
+    """Train and record every (experiment, seed) of `tasks[framework]`, in this process; say a line for each."""
+    dataset, network = datasets.load_dataset(data, limit, holdout), sources.load_source(source)
+    for number, (experiment, seed) in enumerate(tasks[framework], 1):
+        run = runs.execute(framework, experiment, dataset, network, seed, device, out, workers, keep_weights=False)
+        row = "" if experiment.row is None else f", row {experiment.row}, others {experiment.other_row}"
+        locked = ", batch normalisation locked" if experiment.lock_batch_norm else ""
+        say(
+            f"{number:3d}/{len(tasks[framework])} {framework:5s} {experiment.name}, lr {experiment.learning_rate:g} × "
+            f"{experiment.head_lr_mult:g}{row}{locked}, seed {seed}: {run.epochs[0]['test_accuracy']:.3f} → "
+            f"{run.test_accuracy:.3f} in {experiment.num_epochs} epoch{'s' * (experiment.num_epochs != 1)}"
+        )
+
+
+# --- what features are worth before any training ---
+
+
+def measure_features(framework, name, data, source, limit, size, device, workers, out):
+    """Measure `name` (one of MEASUREMENTS) in `framework`, in this process, and write it to `out`/`name`-`framework`.json."""
+    dataset, network = datasets.load_dataset(data, limit), sources.load_source(source)
+    implementation = {part: runs.implementation(framework, part) for part in ("data", "nets", "training")}
+    where, _ = implementation["training"].choose_device(device)
+    net = implementation["nets"].pretrained_net(network)
+
+    def features_of(split):
+        batches = implementation["data"].test_iter(split, size, 64, workers)
+        return implementation["training"].predict_features(net, batches, where)
+
+    record = MEASUREMENTS[name](features_of, dataset, network)
+    record["fingerprints"] = [dataset.fingerprint, network.fingerprint]
+    record |= {"size": size, "device": str(where), "versions": runs.package_versions()}
+    text = json.dumps(record, indent=None if name == "rows" else 1)
+    runs.write_atomically(out / f"{name}-{framework}.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def edge_of_stability(features_of, dataset, source) -> dict:
+    """How fast the output layer can learn from the features as they are before it overshoots.
+
+    The Hessian of the mean cross-entropy over the output layer's weights and biases is at most half the second moment of the
+    features (with a 1 appended for the bias); for two classes it is that where both have probability one half. Gradient
+    descent on a quadratic diverges above 2 / (largest eigenvalue), hence above 4 / (largest eigenvalue of the second moment).
+    """
+    features, _ = features_of(dataset.train)
+    extended = np.column_stack([features.astype(np.float64), np.ones(len(features))])
+    largest = float(np.linalg.eigvalsh(extended.T @ extended / len(extended))[-1])
+    return {
+        "images": len(features),
+        "mean_norm": float(np.linalg.norm(features, axis=1).mean()),
+        "largest_eigenvalue": largest,
+        "edge": 4 / largest,
+    }
+
+
+def row_scores(features_of, dataset, source) -> dict:
+    """What every row of the source's output layer says of the test images, as a detector of hot dogs, before any training.
+
+    A row's score is its logit less the mean logit of all other rows. rows: per row its label, AUC, and accuracy of
+    "score above 0"; fills: the same for the hot dog row against other stand-ins for the other class; scores: of the images.
+    """
+    features, labels = features_of(dataset.test)
+    features, is_hotdog = features.astype(np.float64), labels == dataset.hotdog_slot
+    weight, bias = (source.tensors[f"output.{leaf}"].astype(np.float64) for leaf in ("weight", "bias"))
+    logits = features @ weight.T + bias
+    count = logits.shape[1]
+    above = (logits * count - logits.sum(axis=1, keepdims=True)) / (count - 1)
+    hotdog, wrong = source.row(HOTDOG), source.row(WRONG_ROW)
+    fills = {}
+    for fill in ("mean", "nearest", "zero"):
+        new = {"output.weight": np.zeros((2, weight.shape[1])), "output.bias": np.zeros(2)}
+        layer = sources.reused_output(source, hotdog, 0, new, fill)
+        pair = features @ layer["output.weight"].T + layer["output.bias"]
+        fills[fill] = _detector(pair[:, 0] - pair[:, 1], is_hotdog)
+    return {
+        "images": len(labels),
+        "hotdog": hotdog,
+        "wrong": wrong,
+        "rows": [{"label": source.label(i)} | _detector(above[:, i], is_hotdog) for i in range(count)],
+        "fills": fills,
+        "scores": {
+            source.label(row): {
+                name: [round(float(score), 3) for score in above[chosen, row]]
+                for name, chosen in (("hotdog", is_hotdog), ("other", ~is_hotdog))
+            }
+            for row in (hotdog, wrong)
+        },
+    }
+
+
+def _detector(scores, is_hotdog):
+    yes, no = scores[is_hotdog], scores[~is_hotdog]
+    area = stats.mannwhitneyu(yes, no).statistic / (len(yes) * len(no))
+    return {"auc": float(area), "accuracy": float(((scores > 0) == is_hotdog).mean())}
+
+
+MEASUREMENTS = {"edge": edge_of_stability, "rows": row_scores}
+
+
+# --- numbers of several seeds ---
+
+
+def half_interval(values: list[float]) -> float | None:
+    """Half the width of the 95 % confidence interval (Student's t) of the mean of `values`; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    return float(stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values)))
+
+
+def spread(values: list[float], form: str = ".3f") -> str:
+    """Mean ± half the 95 % interval."""
+    half = half_interval(values)
+    return show(mean(values), form) + ("" if half is None else f" ± {half:{form}}")
+
+
+def accuracies(found: list[Run], epoch: int = -1) -> list[float]:
+    """Test accuracies of runs after `epoch`."""
+    return [run.epochs[epoch]["test_accuracy"] for run in found]
+
+
+def losses(found: list[Run]) -> list[float]:
+    """Mean training loss of the last epoch of runs, infinite where it was no number."""
+    return [math.inf if run.epochs[-1]["train_loss"] is None else run.epochs[-1]["train_loss"] for run in found]
+
+
+def broke(found: list[Run]) -> bool:
+    """Whether the runs ended, on average, no better on their training images than guessing."""
+    return mean(losses(found)) >= GUESSING
+
+
+def each(frameworks: list[str], value: Callable) -> str:
+    """`value` of every framework in words: "0.85 in Gluon and 0.86 in PyTorch"."""
+    return " and ".join(f"{value(f)} in {NAMES[f]}" for f in frameworks)
+
+
+def one_digit(value: float) -> float:
+    """`value` rounded to one digit: 0.00333 -> 0.003."""
+    return float(f"{value:.0e}")
+
+
+def intervals(seeds: list[int]) -> str:
+    """What ± means, for a caption."""
+    return f"mean ± half the 95 % interval over {len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+
+
+# --- 1: keep raising the learning rate ---
+
+
+def learning_rate(bench: Bench) -> Report:
+    """Exercise 1: keep raising the learning rate of `finetune_net`. How does the accuracy change, and where does it break?"""
+    base = replace(bench.experiment("finetune"), num_epochs=bench.epochs or 2)
+    rates = [one_digit(base.learning_rate * factor) for factor in (1 / 3, 1, 10 / 3, 10, 100 / 3, 100, 1000 / 3)]
+    # Once with the output layer at ten times the features' rate, once at the same rate: there the features' is ten times higher.
+    tenfold = [replace(base, learning_rate=rate) for rate in rates]
+    same = [replace(base, learning_rate=one_digit(10 * rate), head_lr_mult=1.0) for rate in rates[1:6]]
+    found = bench.train([*tenfold, *same])
+    sweeps = {"ten times": (tenfold, found[: len(tenfold)]), "the same": (same, found[len(tenfold) :])}
+    edge = {f: record["edge"] for f, record in bench.measure("edge").items()}
+    header = ["lr of the features", "lr of the output layer"]
+    header += [f"{NAMES[f]} {what}" for f in bench.frameworks for what in ("test accuracy", "training loss")]
+
+    def rows(sweep):
+        return [
+            [f"{e.learning_rate:g}", f"{e.learning_rate * e.head_lr_mult:g}"]
+            + [
+                text
+                for f in bench.frameworks
+                for text in (spread(accuracies(per[f])), f"{mean(losses(per[f])):.3g}" + " broke" * broke(per[f]))
+            ]
+            for e, per in zip(*sweep, strict=True)
+        ]
+
+    what = f"{base.num_epochs} epochs, {intervals(bench.seeds)}; broke: training loss no better than guessing's ln 2"
+    tables = [
+        (f"The output layer at ten times the features' rate ({what}).", header, rows(sweeps["ten times"])),
+        ("The output layer at the features' own rate.", header, rows(sweeps["the same"])),
+    ]
+
+    def first_broken(sweep, f):
+        return next((e for e, per in zip(*sweep, strict=True) if broke(per[f])), None)
+
+    def told(f):
+        e = first_broken(sweeps["ten times"], f)
+        return "nowhere" if e is None else f"from {e.learning_rate:g} (output layer {e.learning_rate * 10:g}) on"
+
+    def best(f):
+        e, per = max(zip(*sweeps["ten times"], strict=True), key=lambda pair: mean(accuracies(pair[1][f])))
+        return f"at {e.learning_rate:g} ({spread(accuracies(per[f]))})"
+
+    answer = [
+        f"Of the rates tried, fine-tuning does best {each(bench.frameworks, best)}. It breaks {each(bench.frameworks, told)}.",
+        "The features' second moment puts the output layer's own edge of stability at a rate of "
+        + each(bench.frameworks, lambda f: f"{edge[f]:.2g}")
+        + " for the output layer, which is a tenth of that for the features. Beyond it every step overshoots along the features' "
+        "mean direction, and the loss first bounces, then grows.",
+    ]
+    pairs = {f: [first_broken(sweep, f) for sweep in sweeps.values()] for f in bench.frameworks}
+    if all(all(pair) for pair in pairs.values()):
+
+        def compared(f):
+            ten, one = pairs[f]
+            return f"{one.learning_rate:g} instead of {ten.learning_rate:g}"
+
+        answer.append(
+            "With the output layer at the features' own rate the features' rate at which it breaks is "
+            f"{each(bench.frameworks, compared)}; the output layer's rate is then "
+            + each(
+                bench.frameworks,
+                lambda f: f"{pairs[f][1].learning_rate:g} instead of {pairs[f][0].learning_rate * 10:g}",
+            )
+            + ". "
+            + _who_breaks(pairs)
+        )
+
+    def draw(figure):
+        left, right = figure.subplots(1, 2)
+        for (kind, sweep), colour in zip(sweeps.items(), ("#d62728", "#7f7f7f"), strict=True):
+            for f in bench.frameworks:
+                x = [e.learning_rate * e.head_lr_mult for e in sweep[0]]
+                y = [mean(accuracies(per[f])) for per in sweep[1]]
+                half = [half_interval(accuracies(per[f])) or 0 for per in sweep[1]]
+                style = {"color": colour, "linestyle": LINES[f], "marker": "o", "markersize": 3}
+                left.plot(x, y, label=f"{NAMES[f]}, output layer at {kind} rate", **style)
+                left.fill_between(x, np.subtract(y, half), np.add(y, half), color=colour, alpha=0.12, linewidth=0)
+                right.plot(x, [min(mean(losses(per[f])), 1e6) for per in sweep[1]], **style)
+        right.axhline(GUESSING, color="black", linewidth=0.8, linestyle=":")
+        right.text(right.get_xlim()[0], GUESSING, " guessing", va="bottom", fontsize=8)
+        for panel in (left, right):
+            panel.axvline(mean(edge.values()), color="#1f77b4", linewidth=0.8)
+            panel.set(xscale="log", xlabel="learning rate of the output layer")
+            panel.grid(alpha=0.3)
+        left.text(mean(edge.values()), 0.31, " edge of stability", color="#1f77b4", fontsize=8)
+        left.set(ylabel="test accuracy", ylim=(0.3, 1))
+        right.set(ylabel="mean training loss", yscale="log")
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+
+    return Report("Keep raising the learning rate", tables, answer, draw)
+
+
+def _who_breaks(pairs):
+    """Which rate decides: the one that is nearer to the same in both sweeps where they break."""
+
+    def apart(a, b):
+        return max(a, b) / min(a, b)
+
+    head = [apart(one.learning_rate, 10 * ten.learning_rate) for ten, one in pairs.values()]
+    body = [apart(one.learning_rate, ten.learning_rate) for ten, one in pairs.values()]
+    if max(head) < min(body):
+        return (
+            "The output layer's rate is what stays nearer to the same: it is the output layer that breaks, and at ten times "
+            "the features' rate it gets there first."
+        )
+    if max(body) < min(head):
+        return "The features' rate is what stays nearer to the same: here it is the features that break."
+    return "Neither rate stays the same: both have a part in it."
+
+
+# --- 2: tune both further ---
+
+
+def tuning(bench: Bench) -> Report:
+    """Exercise 2: tune `finetune_net` and `scratch_net` further. Do they still differ in accuracy?"""
+    most = bench.epochs or 8
+    base = {name: bench.experiment(name) for name in ("finetune", "scratch")}
+    candidates = {
+        name: [replace(e, learning_rate=one_digit(e.learning_rate * f), num_epochs=most) for f in (1 / 3, 1, 10 / 3)]
+        for name, e in base.items()
+    }
+    flat = [e for some in candidates.values() for e in some]
+    searched = bench.train(flat, holdout=HOLDOUT, seeds=bench.seeds[:1])
+    curves = {
+        (e.name, e.learning_rate): [
+            mean(run.epochs[i]["test_accuracy"] for f in bench.frameworks for run in per[f]) for i in range(1, most + 1)
+        ]
+        for e, per in zip(flat, searched, strict=True)
+    }
+    tuned = {}
+    for name, e in base.items():
+        best = max(
+            (value, -i, rate) for (n, rate), curve in curves.items() if n == name for i, value in enumerate(curve)
+        )
+        tuned[name] = replace(e, learning_rate=best[2], num_epochs=1 - best[1])
+    finals = bench.train([*base.values(), *tuned.values()])
+    before, after = dict(zip(base, finals[:2], strict=True)), dict(zip(tuned, finals[2:], strict=True))
+    names = [NAMES[f] for f in bench.frameworks]
+    tables = [
+        (
+            f"The search: trained on {1 - HOLDOUT:.0%} of the training images, judged on the others, one seed, mean of the "
+            f"frameworks; every rate for {most} epochs.",
+            ["experiment", "lr", "best held-out accuracy", "after epoch"],
+            [
+                [n, f"{rate:g}", show(max(curve)), str(1 + curve.index(max(curve)))]
+                for (n, rate), curve in curves.items()
+            ],
+        ),
+        (
+            f"The chapter's setting and the tuned one on the test images ({intervals(bench.seeds)}).",
+            ["experiment", "setting", "lr", "epochs", *names],
+            [
+                [name, setting, f"{es[name].learning_rate:g}", str(es[name].num_epochs)]
+                + [spread(accuracies(found[name][f])) for f in bench.frameworks]
+                for name in base
+                for setting, es, found in (("as given", base, before), ("tuned", tuned, after))
+            ],
+        ),
+    ]
+
+    def gaps(found, f):
+        return _less(found["finetune"][f], found["scratch"][f])
+
+    answer = [
+        "Fine-tuning leads by "
+        + each(bench.frameworks, lambda f: f"{_points(gaps(before, f))} points")
+        + " before and by "
+        + each(bench.frameworks, lambda f: f"{_points(gaps(after, f))} points")
+        + " after tuning both at the same budget."
+    ]
+    for f in bench.frameworks:
+        was, now = mean(gaps(before, f)), mean(gaps(after, f))
+        half = half_interval(gaps(after, f))
+        change = (
+            f"tuning closes {(was - now) / was:.0%} of the gap" if 0 < now < was else "tuning does not close the gap"
+        )
+        if now <= 0:
+            change = "tuning closes the gap"
+        sure = "" if half is None or abs(now) > half else ", though the interval of what is left includes zero"
+        answer.append(f"In {NAMES[f]} {change}{sure}.")
+
+    def draw(figure):
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        for (name, rate), curve in curves.items():
+            rank = sorted(e.learning_rate for e in candidates[name]).index(rate)
+            left.plot(range(1, most + 1), curve, color=COLOURS[name], marker="osv"[rank], markersize=4, alpha=0.4 + 0.3 * rank,
+                      label=f"{name}, lr {rate:g}")  # fmt: skip
+        left.set(xlabel="epoch", ylabel="held-out accuracy", title="the search", ylim=(0.4, 1))
+        for i, name in enumerate(base):
+            for j, (found, alpha) in enumerate(((before, 0.4), (after, 0.9))):
+                for k, f in enumerate(bench.frameworks):
+                    values = accuracies(found[name][f])
+                    right.bar(i + 0.42 * j + 0.19 * k, mean(values), 0.17, yerr=half_interval(values), color=COLOURS[name],
+                              alpha=alpha, hatch=HATCHES[f], edgecolor="white", ecolor="black", capsize=2)  # fmt: skip
+        right.set(
+            ylabel="test accuracy",
+            title="as given (pale) and tuned",
+            ylim=(0.4, 1),
+            xticks=[0.3, 1.3],
+            xticklabels=list(base),
+        )
+        left.grid(alpha=0.3)
+        right.text(0.02, 0.98, _hatches(bench.frameworks), transform=right.transAxes, va="top", fontsize=8)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+
+    return Report("Tune both further", tables, answer, draw)
+
+
+HOLDOUT = 0.2
+
+
+def _less(a, b):
+    """Test accuracies of runs `a` less those of `b`, seed by seed."""
+    return [x - y for x, y in zip(accuracies(a), accuracies(b), strict=True)]
+
+
+def _points(values):
+    half = half_interval(values)
+    return f"{100 * mean(values):.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
+
+
+# --- 3: freeze the features ---
+
+
+def freezing(bench: Bench) -> Report:
+    """Exercise 3: keep the features as they are and train the output layer only. What of accuracy, time and memory?"""
+    epochs = {"num_epochs": bench.epochs} if bench.epochs else {}
+    variants = {
+        "finetune": bench.experiment("finetune", **epochs),
+        "frozen, normalised by the batch": bench.experiment("frozen", **epochs),
+        "frozen, batch normalisation locked": bench.experiment("frozen", lock_batch_norm=True, **epochs),
+    }
+    # A process each, so that each has a memory of its own.
+    found = {name: bench.train([e])[0] for name, e in variants.items()}
+
+    def seconds(name, f):
+        return [e["seconds"] for run in found[name][f] for e in run.epochs if e["seconds"]]
+
+    def typical(name, f):
+        return statistics.median(seconds(name, f))
+
+    def memory(name, f):
+        some = found[name][f]
+        return max(run.memory["peak_mib"] for run in some) - min(run.memory["before_mib"] for run in some)
+
+    header = ["what is trained"]
+    for what in ("test accuracy", "s per epoch", "memory, MiB"):
+        header += [f"{NAMES[f]} {what}" for f in bench.frameworks]
+    rows = [
+        [name]
+        + [spread(accuracies(found[name][f])) for f in bench.frameworks]
+        + [f"{typical(name, f):.2f}" for f in bench.frameworks]
+        + [f"{memory(name, f):.0f}" for f in bench.frameworks]
+        for name in variants
+    ]
+    device = next(iter(found["finetune"].values()))[0].device
+    caption = (
+        f"{variants['finetune'].num_epochs} epochs, {intervals(bench.seeds)}; seconds: the median epoch's training, images loaded, "
+        f"on {device['threads']} thread{'s' * (device['threads'] != 1)} of {device['cpu']!r}; memory: what the process grew by."
+    )
+    full, batch, locked = variants
+
+    def change(a, b, value):
+        return each(bench.frameworks, lambda f: f"{value(a, f) / value(b, f):.2f}")
+
+    def gap(a, b):
+        return each(bench.frameworks, lambda f: _points(_less(found[a][f], found[b][f])))
+
+    answer = [
+        f"Fine-tuned less frozen, in points of test accuracy: {gap(full, batch)} when training normalises by the batch, "
+        f"{gap(full, locked)} when batch normalisation is locked.",
+        f"Locked less batch: {gap(locked, batch)} points. The features are the same to the bit in both; what differs is what the "
+        "output layer is trained on. Locked, it is trained on what it will be judged on.",
+        f"A frozen epoch takes {change(batch, full, typical)} times as long as a fine-tuning one, "
+        f"and needs {change(batch, full, memory)} times as much memory.",
+    ]
+
+    def draw(figure):
+        panels = figure.subplots(1, 3)
+        colours = (COLOURS["finetune"], COLOURS["frozen"], "#98df8a")
+        short = ["fine-\ntuned", "frozen,\nbatch", "frozen,\nlocked"]
+        for i, (name, colour) in enumerate(zip(variants, colours, strict=True)):
+            for k, f in enumerate(bench.frameworks):
+                values = accuracies(found[name][f])
+                heights = (mean(values), typical(name, f), memory(name, f))
+                for panel, height, error in zip(panels, heights, (half_interval(values), None, None), strict=True):
+                    style = {
+                        "color": colour,
+                        "hatch": HATCHES[f],
+                        "edgecolor": "white",
+                        "ecolor": "black",
+                        "capsize": 3,
+                    }
+                    panel.bar(i + 0.4 * k, height, 0.36, yerr=error, **style)
+        for panel, title in zip(panels, ("test accuracy", "seconds per epoch", "memory, MiB"), strict=True):
+            panel.set(title=title, xticks=[0.2, 1.2, 2.2], xticklabels=short)
+        panels[0].set_ylim(0.4, 1)
+        figure.text(0.99, 0.01, _hatches(bench.frameworks), ha="right", fontsize=8)
+
+    return Report("Freeze the features", [(caption, header, rows)], answer, draw)
+
+
+# --- 4: use the hot dog row ---
+
+
+FILLS = {
+    "mean": "the mean of all other rows",
+    "nearest": f"the mean of the {sources.NEAREST} most similar rows",
+    "zero": "zero",
+    "random": "a random row",
+}
+
+
+def hotdog_row(bench: Bench) -> Report:
+    """Exercise 4: put the source network's own hot dog row into the output layer. What is it worth?"""
+    scores = bench.measure("rows")
+    some = scores[bench.frameworks[0]]
+    hotdog, wrong = some["hotdog"], some["wrong"]
+    epochs = {"num_epochs": bench.epochs or 1}
+    variants = {
+        f"row {hotdog} ({HOTDOG}), other class {text}": bench.experiment("hotdog-row", other_row=fill, **epochs)
+        for fill, text in FILLS.items()
+    }
+    variants |= {
+        f"row {wrong} ({WRONG_ROW}), other class {FILLS['mean']}": bench.experiment(
+            "hotdog-row", row=WRONG_ROW, **epochs
+        ),
+        "two random rows (finetune)": bench.experiment("finetune", **epochs),
+    }
+    found = dict(zip(variants, bench.train(list(variants.values())), strict=True))
+    others = [i for i in range(len(some["rows"])) if i not in (hotdog, wrong)]
+
+    def auc(f, row):
+        return scores[f]["rows"][row]["auc"]
+
+    def both(value):
+        return [value(f) for f in bench.frameworks]
+
+    def numbers(value):
+        return both(lambda f: f"{value(f)['auc']:.3f}") + both(lambda f: f"{value(f)['accuracy']:.3f}")
+
+    names = [NAMES[f] for f in bench.frameworks]
+    header = [f"{name} {what}" for what in ("AUC", "accuracy") for name in names]
+    best = max(others, key=lambda i: auc(bench.frameworks[0], i))
+    rows = [
+        [f"{i} ({some['rows'][i]['label']})" + note, *numbers(lambda f, i=i: scores[f]["rows"][i])]
+        for i, note in ((hotdog, ""), (wrong, ""), (best, f", the best of the {len(others)} others"))
+    ]
+    median = both(lambda f: f"{statistics.median(auc(f, i) for i in others):.3f}")
+    rows.append([f"the {len(others)} others, median", *median, *both(lambda f: "–")])
+    stand_ins = [[FILLS[fill], *numbers(lambda f, fill=fill: scores[f]["fills"][fill])] for fill in some["fills"]]
+    after = f"after {epochs['num_epochs']} epoch{'s' * (epochs['num_epochs'] != 1)}"
+    tables = [
+        (
+            f"Every row as a detector of hot dogs, nothing trained: its logit less the mean of all others, "
+            f"on {some['images']} test images.",
+            ["row", *header],
+            rows,
+        ),
+        ("The hot dog row against what may stand for the other class.", ["the other class", *header], stand_ins),
+        (
+            f"As an output layer: test accuracy before training and {after} ({intervals(bench.seeds)}).",
+            ["output layer", *[f"{name} {when}" for when in ("before", "after") for name in names]],
+            [
+                [name, *both(lambda f, per=per: spread(accuracies(per[f], 0)))]
+                + both(lambda f, per=per: spread(accuracies(per[f])))
+                for name, per in found.items()
+            ],
+        ),
+    ]
+    with_row, without = found[next(iter(variants))], found[list(variants)[-1]]
+    gains = {f: _less(with_row[f], without[f]) for f in bench.frameworks}
+    clear = all(mean(gain) > (half_interval(gain) or 0) for gain in gains.values())
+    ahead = {f: sum(auc(f, i) > auc(f, hotdog) for i in others) for f in bench.frameworks}
+
+    def start(fill):
+        return each(bench.frameworks, lambda f: f"{scores[f]['fills'][fill]['accuracy']:.3f}")
+
+    answer = [
+        "Before any training the hot dog row ranks the test images with an AUC of "
+        + each(bench.frameworks, lambda f: f"{auc(f, hotdog):.3f}")
+        + f", the {WRONG_ROW}'s row with "
+        + each(bench.frameworks, lambda f: f"{auc(f, wrong):.3f}")
+        + f"; 0.5 is chance. Of the {len(others)} other rows "
+        + each(bench.frameworks, lambda f: str(ahead[f]))
+        + " rank them better than the hot dog's.",
+        "What the other class is given sets the threshold: before training the accuracy is "
+        + "; ".join(f"{start(fill)} with {FILLS[fill]}" for fill in some["fills"])
+        + ".",
+        f"{after[0].upper()}{after[1:]} the hot dog row, the others' mean beside it, is ahead of two random rows by "
+        + each(bench.frameworks, lambda f: f"{_points(gains[f])} points")
+        + (": the head start still shows." if clear else "; the seeds do not tell that from nothing."),
+    ]
+
+    def draw(figure):
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
+        f = bench.frameworks[0]
+        for i, label in enumerate((HOTDOG, WRONG_ROW)):
+            for j, (kind, colour) in enumerate((("hotdog", COLOURS["hotdog-row"]), ("other", "#1f77b4"))):
+                box = left.boxplot(
+                    [scores[f]["scores"][label][kind]],
+                    positions=[i + 0.32 * j],
+                    widths=0.26,
+                    patch_artist=True,
+                    showfliers=False,
+                    medianprops={"color": "black"},
+                )
+                box["boxes"][0].set(facecolor=colour, alpha=0.7)
+        left.axhline(0, color="black", linewidth=0.8, linestyle=":")
+        left.set(xticks=[0.16, 1.16], xticklabels=[f"row {hotdog}\n{HOTDOG}", f"row {wrong}\n{WRONG_ROW}"])
+        left.set_ylabel("row's logit less the mean of the others")
+        left.set_title("orange: hot dogs, blue: others", fontsize=9)
+        order = sorted(range(len(some["rows"])), key=lambda i: -auc(f, i))
+        colours = [COLOURS["hotdog-row"] if i == hotdog else "black" if i == wrong else "#c7c7c7" for i in order]
+        right.bar(range(len(order)), [auc(f, i) for i in order], 1.0 if len(order) > 100 else 0.8, color=colours)
+        for i in (hotdog, wrong):
+            place = order.index(i)
+            side = "left" if place < len(order) / 2 else "right"
+            right.text(place, auc(f, i) + 0.02, some["rows"][i]["label"], ha=side, fontsize=8).set_bbox(
+                {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+            )
+        right.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
+        right.set(xlabel=f"all {len(order)} rows, best first", ylabel="AUC as a detector of hot dogs")
+        right.set(ylim=(0, 1), xticks=[])
+        right.set_title(f"before any training, {NAMES[f]}", fontsize=9)
+
+    return Report("Use the hot dog row", tables, answer, draw)
+
+
+# --- all four ---
+
+EXERCISES = {1: learning_rate, 2: tuning, 3: freezing, 4: hotdog_row}
+HATCHES = {"gluon": "", "torch": "///"}
+
+
+def _hatches(frameworks):
+    return "   ".join(f"{NAMES[f]}: {'hatched' if HATCHES[f] else 'plain'}" for f in frameworks)
