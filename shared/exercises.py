@@ -352,7 +352,8 @@ def learning_rate(bench: Bench) -> Report:
             e, one, ten = alone[0]
             answer.append(
                 f"In {NAMES[f]} it is the output layer that breaks first: at {e.learning_rate:g} the accuracy is "
-                f"{spread(accuracies(ten))} with ten times the rate for the output layer, and {spread(accuracies(one))} with the same."
+                f"{spread(accuracies(ten))} with ten times the rate for the output layer, and {spread(accuracies(one))} "
+                "with the same."
             )
         else:
             answer.append(f"In {NAMES[f]} no rate tried breaks the output layer alone.")

@@ -142,6 +142,7 @@ def test_every_function_of_the_implementation_is_defined_once_the_quoted_ones_in
     names = [name for _, name in quoted()]
     assert len(names) == len(set(names)) > 5
     assert [name for name in definitions if name in names] == names
+    assert definitions.index("train_iter") < definitions.index("image_folder")  # the rest of a file comes first
 
 
 @each_framework
@@ -161,6 +162,7 @@ def test_the_code_is_one_frameworks_and_the_text_is_the_chapters(framework):
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     for source in code:
         assert not re.search(FOREIGN[framework], source), source
+        assert not source.startswith('"'), "the docstring of a file"
     assert [c for c in code if f"{c}\n" in usage_blocks()] == [c.strip() for c in usage_blocks()]
     text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)

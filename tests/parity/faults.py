@@ -205,6 +205,14 @@ FAULTS = (
         "frozen statistics that move", TORCH_NETS, 10, "torch's frozen features: features.bn0.running_mean",
         "child.track_running_stats = False", "pass",
     ),
+    fault(
+        "batch normalisation that is not locked", TORCH_NETS, 10, "torch, locked: loss in training and in evaluation",
+        "setattr(module, name, _locked(child))", "pass",
+    ),
+    fault(
+        "use_global_stats forgotten", GLUON_NETS, 10, "gluon, locked: loss in training and in evaluation",
+        '["use_global_stats"] = lock_batch_norm', '["use_global_stats"] = False',
+    ),
     # row reuse
     fault(
         "row 713, the photocopier, for 934", GLUON_NETS, 11, "gluon: source row 934",

@@ -441,6 +441,20 @@ def check_blocks(scene, dtype, training):
     return [compare(3, what, out["gluon"], out["torch"], tolerance(scene, "blocks", dtype))]
 
 
+def check_features(scene):
+    """What `predict_features` gives is what the output layer makes its logits of, and both frameworks give the same."""
+    batch, found = steps_of(scene, 1)[0], {}
+    for framework, net in twins(scene, scene.experiment("finetune")).items():
+        given = framework_batch(framework, batch)
+        features, labels = TRAINING[framework].predict_features(net, [given], scene.where.of(framework))
+        output = {n: t for n, t in NETS[framework].get_tensors(net).items() if n.startswith("output.")}
+        logits = features @ output["output.weight"].T + output["output.bias"]
+        seen = forward(framework, net, given[0], scene, training=False)["output"]
+        compare(3, f"{framework}: logits from predicted features", {"logits": seen}, {"logits": logits}, 1e-10)
+        found[framework] = {"features": features, "labels": labels}
+    return [compare(3, "predictions", found["gluon"], found["torch"], 1e-10)]
+
+
 def check_predictions(scene):
     """Probabilities and labels of the implementations' own `predict_probabilities`, given the same test batches."""
     nets = twins(scene, scene.experiment("finetune"), "float32")
@@ -770,6 +784,23 @@ def check_frozen(scene):
     return measured
 
 
+def check_locked(scene):
+    """With batch normalisation locked training sees what evaluation sees, the features keep every bit, the outputs agree."""
+    experiment = exact_in_float32(replace(scene.experiment("frozen"), lock_batch_norm=True))
+    measured, outputs, batches = [], {}, steps_of(scene, 3)
+    for framework, net in twins(scene, experiment).items():
+        given = [framework_batch(framework, batches[0])]
+        p, labels = TRAINING[framework].predict_probabilities(net, given, scene.where.of(framework))
+        evaluated = -np.log(p[np.arange(len(labels)), labels]).mean()
+        epochs, tensors = train(framework, net, experiment, batches, scene)
+        seen = [{"loss": np.array([loss])} for loss in (epochs[1].train_loss, evaluated)]
+        measured.append(compare(10, f"{framework}, locked: loss in training and in evaluation", *seen, 1e-10))
+        features = [{n: t for n, t in ts.items() if n.startswith("features.")} for ts in (tensors[0], tensors[-1])]
+        measured.append(compare(10, f"{framework}'s locked features", *features, 0, changed))
+        outputs[framework] = {n: t for n, t in tensors[-1].items() if n.startswith("output.")}
+    return measured + [compare(10, "locked: output after 3 steps", outputs["gluon"], outputs["torch"], 1e-9)]
+
+
 # --- rung 11: row reuse ---
 
 
@@ -841,4 +872,5 @@ def climb(scene, kinds, solid, names=("finetune",), draws=200, steps=8):
     yield lambda: check_batch_norm(scene)
     yield lambda: check_when_statistics_move(scene)
     yield lambda: check_frozen(scene)
+    yield lambda: check_locked(scene)
     yield lambda: check_row_reuse(scene)

@@ -77,6 +77,10 @@ def test_rung_3_predictions(scene, keep):
     keep(ladder.check_predictions(scene))
 
 
+def test_rung_3_predicted_features(scene, keep):
+    keep(ladder.check_features(scene))
+
+
 def test_rung_4_loss_with_a_short_last_batch(scene, keep):
     keep(ladder.check_loss(scene))
 
@@ -120,6 +124,10 @@ def test_rung_9_gradients_in_eval_mode(cpu_scene, keep):
 
 def test_rung_10_frozen_features_keep_every_bit(scene, keep):
     keep(ladder.check_frozen(scene))
+
+
+def test_rung_10_locked_batch_normalisation(scene, keep):
+    keep(ladder.check_locked(scene))
 
 
 def test_rung_11_row_reuse(scene, keep):
