@@ -163,6 +163,7 @@ def measure(experiment: Experiment, source: Source, dataset: Dataset, batches: l
 
     start = _flat(weights("torch"))
 
+    @np.errstate(invalid="ignore", over="ignore")  # rates that are too high end in infinity
     def apart(step):
         gluon, torch = gluons[step], weights("torch")
         each = {n: relative(gluon[n], torch[n]) for n in torch}

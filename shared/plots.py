@@ -109,10 +109,11 @@ def _curve(panel, framework, found):
     for row, run in zip(values, found, strict=True):
         row[: len(run.epochs)] = _values(run, "test_accuracy")
     colour = COLOURS.get(found[0].experiment["name"], "black")
-    middle = np.nanmean(values, axis=0)
+    values = np.ma.masked_invalid(values)
+    middle = values.mean(axis=0)
     panel.plot(range(length), middle, **_line(framework, colour))
     if len(found) > 1:
-        spread = np.nanstd(values, axis=0, ddof=1)
+        spread = values.std(axis=0, ddof=1)
         panel.fill_between(range(length), middle - spread, middle + spread, **_band(framework, colour))
 
 
