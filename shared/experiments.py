@@ -38,7 +38,9 @@ class Experiment:
 
     def __post_init__(self):
         if self.lock_batch_norm and not self.frozen:
-            raise UserError(f"batch normalisation can be locked where features are frozen; in {self.name} they are trained")
+            raise UserError(
+                f"batch normalisation can be locked where features are frozen; in {self.name} they are trained"
+            )
         if self.other_row not in OTHER_ROWS:
             raise UserError(f"other_row is {self.other_row!r}: choose from {', '.join(OTHER_ROWS)}")
         for name in ("learning_rate", "head_lr_mult", "weight_decay"):

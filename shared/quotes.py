@@ -6,10 +6,11 @@
 import ast
 import datetime
 import json
+import statistics
 import sys
 from pathlib import Path
 
-from shared import parity, report, runs
+from shared import exercises, parity, report, runs
 from shared.sources import HOTDOG
 
 ROOT = Path(__file__).parent.parent
@@ -127,3 +128,80 @@ def faults() -> str:
     from parity import faults
 
     return faults.table()
+
+
+def exercise(number: int, data: str) -> str:
+    """Tables, answer and picture of exercise `number` as recorded in `results/exercises/`, with where and how."""
+    folder = RECORDS / "exercises" / f"exercise-{number}-{data}"
+    about = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
+    report = exercises.EXERCISES[number](exercises.recorded(folder))
+    some = runs.read_runs(folder)[0]
+    size = some.experiment["size"]
+    parts = [
+        report.markdown(),
+        f"{about['train']} training and {about['test']} test images at {size} pixels. {machine(some)}",
+    ]
+    if (folder / "picture.png").is_file():
+        parts.append(f"![{report.title}]({(folder / 'picture.png').relative_to(ROOT)})")
+    return "\n\n".join(parts)
+
+
+def start_slope_asymptote() -> str:
+    """The three parts of a learning curve, as measured over the seeds on the drawn images."""
+    header = ["experiment", "framework", "start", "after epoch 1", "last epoch", "of the way in epoch 1"]
+    rows = []
+    for per in report.grouped(records("seeds")):
+        if report.any_of(per).experiment["name"] in ("finetune", "scratch"):
+            for f in runs.FRAMEWORKS:
+                start, first, last = (report.mean(r.epochs[i]["test_accuracy"] for r in per[f]) for i in (0, 1, -1))
+                share = f"{(first - start) / (last - start):.0%}"
+                name = report.title(report.any_of(per))
+                rows.append([name, report.NAMES[f], *map(report.show, (start, first, last)), share])
+    return report.markdown_table(header, rows)
+
+
+def parting() -> str:
+    """How far the two losses are apart after some steps in lockstep, from `results/divergence.json`."""
+    record = json.loads((RECORDS / "divergence.json").read_text(encoding="utf-8"))
+    steps = (1, 2, 4, 8, 16, len(record["series"][0]["steps"]))
+    header = ["experiment", "numbers", *(f"step {i}" for i in steps)]
+    rows = [
+        [f"{s['experiment']['name']}, lr {s['experiment']['learning_rate']:g}", s["name"]]
+        + [f"{s['steps'][i - 1]['loss_gap']:.0e}" if s["steps"][i - 1]["loss_gap"] else "0" for i in steps]
+        for s in record["series"]
+    ]
+    return report.markdown_table(header, rows)
+
+
+def published_and_measured() -> str:
+    """What people published for the chapter's code, and what was recorded here: test accuracy after the last epoch."""
+    published = json.loads((RECORDS / "published.json").read_text(encoding="utf-8"))
+    names = ("finetune", "scratch", "frozen", "hotdog-row")
+
+    def told(entry):
+        if entry is None:
+            return "–"
+        if "each" in entry:
+            return ", ".join(f"{value:.3f}" for value in entry["each"])
+        deviation = f" ± {entry['deviation']:.3f}" if entry["deviation"] is not None else ""
+        return f"{entry['mean']:.3f}{deviation}, {entry['runs']} run{'s' * (entry['runs'] != 1)}"
+
+    rows = [
+        [f"published, the book's {report.NAMES[f]} tab", *(told(published[f].get(name)) for name in names)]
+        for f in runs.FRAMEWORKS
+    ]
+    for what, folder in (("the photographs", "photographs"), ("the drawings", "seeds")):
+        for f in runs.FRAMEWORKS:
+            found = {name: [] for name in names}
+            for run in records(folder):
+                if run.framework == f and run.source["row_label"] in (None, HOTDOG):
+                    found[run.experiment["name"]].append(run.test_accuracy)
+            rows.append([f"here, {report.NAMES[f]} on {what}", *(told(_summary(values)) for values in found.values())])
+    return report.markdown_table(["test accuracy", *names], rows)
+
+
+def _summary(values):
+    if not values:
+        return None
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return {"runs": len(values), "mean": report.mean(values), "deviation": deviation}

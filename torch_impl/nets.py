@@ -87,13 +87,9 @@ def freeze_features(net, lock_batch_norm=False):
             if isinstance(child, nn.BatchNorm2d):
                 child.track_running_stats = False
                 if lock_batch_norm:
-                    setattr(module, name, _locked(child))
-
-
-def _locked(batch_norm):
-    locked = FrozenBatchNorm2d(batch_norm.num_features, batch_norm.eps)
-    locked.load_state_dict(batch_norm.state_dict())
-    return locked
+                    locked = FrozenBatchNorm2d(child.num_features, child.eps)
+                    locked.load_state_dict(child.state_dict())
+                    setattr(module, name, locked)
 
 
 def reuse_row(net, source, row, slot, other_row="mean"):

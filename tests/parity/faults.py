@@ -207,7 +207,7 @@ FAULTS = (
     ),
     fault(
         "batch normalisation that is not locked", TORCH_NETS, 10, "torch, locked: loss in training and in evaluation",
-        "setattr(module, name, _locked(child))", "pass",
+        "setattr(module, name, locked)", "pass",
     ),
     fault(
         "use_global_stats forgotten", GLUON_NETS, 10, "gluon, locked: loss in training and in evaluation",
