@@ -290,7 +290,7 @@ def intervals(seeds: list[int]) -> str:
 
 
 def learning_rate(bench: Bench) -> Report:
-    """Exercise 1: keep raising the learning rate of `finetune_net`. How does the accuracy change, and where does it break?"""
+    """Exercise 1: what becomes of fine-tuning when its learning rate goes up and up, and which layer breaks first?"""
     base = replace(bench.experiment("finetune"), num_epochs=bench.epochs or 2)
     rates = [one_digit(base.learning_rate * factor) for factor in (1 / 3, 1, 10 / 3, 10, 100 / 3, 100, 1000 / 3)]
     tenfold = [replace(base, learning_rate=rate) for rate in rates]
@@ -400,7 +400,7 @@ def settled(run: Run, epochs: int) -> float:
 
 
 def tuning(bench: Bench) -> Report:
-    """Exercise 2: tune `finetune_net` and `scratch_net` further. Do they still differ in accuracy?"""
+    """Exercise 2: what is left of the difference between fine-tuned and from scratch when both are tuned at equal budget?"""
     most = bench.epochs or 7
     given = {name: bench.experiment(name) for name in ("finetune", "scratch")}
     candidates = {
@@ -520,7 +520,7 @@ def _points(values):
 
 
 def freezing(bench: Bench) -> Report:
-    """Exercise 3: keep the features as they are and train the output layer only. What of accuracy, time and memory?"""
+    """Exercise 3: what frozen features cost in accuracy, what they save, and what batch normalisation has to do with it."""
     epochs = {"num_epochs": bench.epochs} if bench.epochs else {}
     variants = {
         "finetune": bench.experiment("finetune", **epochs),
@@ -609,7 +609,7 @@ FILLS = {
 
 
 def hotdog_row(bench: Bench) -> Report:
-    """Exercise 4: put the source network's own hot dog row into the output layer. What is it worth?"""
+    """Exercise 4: what the source network's own hot dog row is worth in the output layer, before training and after."""
     scores = bench.measure("rows")
     some = scores[bench.frameworks[0]]
     hotdog, wrong = some["hotdog"], some["wrong"]
