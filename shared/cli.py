@@ -592,9 +592,7 @@ def exercise(
     out: OutOption = Path("runs"),
 ):
     """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
-    from matplotlib.figure import Figure
-
-    from shared import exercises, plots
+    from shared import exercises
 
     source = source or ("mini" if data == "mini" else "imagenet")
     network = sources.load_source(source)
@@ -638,16 +636,14 @@ def exercise(
         "test": len(sets[0.0].test),
     }
     exercises.write(bench, found, about)
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    found.draw(figure)
-    plots.save_figure(figure, folder / "picture.png")
+    picture = found.save_picture(folder / "picture.png")
     for caption, header, rows in found.tables:
         console.print()
         say(caption)
         print_table(header, rows)
     for sentence in found.answer:
         say(f"- {sentence}")
-    say(f"Tables and answer: {folder}/answer.md, picture: {folder}/picture.png, records: {folder}/")
+    say(f"Tables and answer: {folder}/answer.md, picture: {picture}, records: {folder}/")
 
 
 def _exercise_runs(framework, *arguments):

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy import stats
 
 from shared import datasets, experiments, runs, sources
 from shared.errors import UserError
 from shared.experiments import WRONG_ROW, Experiment
-from shared.plots import COLOURS, LINES
+from shared.plots import COLOURS, LINES, save_figure
 from shared.report import NAMES, markdown_table, mean, show
 from shared.runs import FRAMEWORKS, Run
 from shared.sources import HOTDOG
@@ -29,7 +30,7 @@ GUESSING = math.log(2)
 
 @dataclass
 class Report:
-    """What an exercise found. tables: (caption, header, rows). answer: sentences. draw: makes the picture, a matplotlib figure."""
+    """What an exercise found. tables: (caption, header, rows). answer: sentences. draw: draws on a matplotlib figure."""
 
     title: str
     tables: list[tuple[str, list[str], list[list[str]]]]
@@ -40,6 +41,13 @@ class Report:
         """The tables, each below its caption, and the answer."""
         tables = [f"{caption}\n\n{markdown_table(header, rows)}" for caption, header, rows in self.tables]
         return "\n\n".join([*tables, "\n".join(f"- {sentence}" for sentence in self.answer)])
+
+    def save_picture(self, path: Path) -> Path:
+        """Write the picture as a PNG. Returns `path`."""
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        self.draw(figure)
+        save_figure(figure, path)
+        return path
 
 
 @dataclass
@@ -152,7 +160,7 @@ def train_runs(framework, tasks, data, source, limit, holdout, device, workers, 
     """Train and record every (experiment, seed) of `tasks[framework]`, in this process; say a line for each."""
     dataset, network = datasets.load_dataset(data, limit, holdout), sources.load_source(source)
     for number, (experiment, seed) in enumerate(tasks[framework], 1):
-        run = runs.execute(framework, experiment, dataset, network, seed, device, out, workers, keep_weights=False)
+        run = runs.execute(framework, experiment, dataset, network, seed, device, out, workers, numbers_only=True)
         row = "" if experiment.row is None else f", row {experiment.row}, others {experiment.other_row}"
         locked = ", batch normalisation locked" if experiment.lock_batch_norm else ""
         say(

@@ -276,11 +276,19 @@ def chapter_pictures(out: Path) -> list[Path]:
     mini = datasets.load_dataset("mini")
     found = [run for run in read_runs(RECORDS / "seeds") if run.status == "finished"]
     divergence = json.loads((RECORDS / "divergence.json").read_text(encoding="utf-8"))
+    from shared import exercises  # they draw with what is above
+
     return [
         contact_sheet(mini, out / "contact-sheet.png"),
         plot_augmentations(mini, out / "augmentations.png", position=4),
         plot_runs(found, out / "curves.png"),
         plot_divergence(divergence, out / "where-they-part.png"),
+        *(
+            exercise(exercises.recorded(RECORDS / "exercises" / f"exercise-{n}-mini")).save_picture(
+                out / f"exercise-{n}.png"
+            )
+            for n, exercise in exercises.EXERCISES.items()
+        ),
     ]
 
 

@@ -141,8 +141,8 @@ def exercise(number: int, data: str) -> str:
         report.markdown(),
         f"{about['train']} training and {about['test']} test images at {size} pixels. {machine(some)}",
     ]
-    if (folder / "picture.png").is_file():
-        parts.append(f"![{report.title}]({(folder / 'picture.png').relative_to(ROOT)})")
+    if data == "mini":  # no pictures of what the photographs gave
+        parts.append(f"![{report.title}]({(RECORDS / 'pictures' / f'exercise-{number}.png').relative_to(ROOT)})")
     return "\n\n".join(parts)
 
 

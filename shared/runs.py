@@ -148,13 +148,13 @@ def execute(
     workers: int = 0,
     watch=lambda batches: batches,
     on_epoch=lambda epoch: None,
-    keep_weights: bool = True,
+    numbers_only: bool = False,
 ) -> Run:
     """Train and evaluate one run and record it in a new folder below `out`.
 
-    watch: wraps the training batches (for a progress bar). on_epoch: called with each Epoch once it is recorded. keep_weights:
-    write the trained tensors too. When anything goes wrong the record keeps the epochs it had, with status `failed` or
-    `interrupted`, and the error goes on.
+    watch: wraps the training batches (for a progress bar). on_epoch: called with each Epoch once it is recorded. numbers_only:
+    write `run.json` and neither probabilities nor weights. When anything goes wrong the record keeps the epochs it had, with
+    status `failed` or `interrupted`, and the error goes on.
     """
     data, training = implementation(framework, "data"), implementation(framework, "training")
     nets = implementation(framework, "nets")
@@ -218,11 +218,11 @@ def execute(
             where,
             record,
         )
-        probabilities, labels = training.predict_probabilities(net, test_batches, where)
-        write_probabilities(
-            run.folder / "test_probabilities.csv", dataset.classes, dataset.test.names, labels, probabilities
-        )
-        if keep_weights:
+        if not numbers_only:
+            probabilities, labels = training.predict_probabilities(net, test_batches, where)
+            write_probabilities(
+                run.folder / "test_probabilities.csv", dataset.classes, dataset.test.names, labels, probabilities
+            )
             tensors = nets.get_tensors(net)
             write_atomically(run.folder / "weights.safetensors", lambda path: save_file(tensors, path))
         run.memory["peak_mib"] = peak_memory_mib()

@@ -14,6 +14,8 @@ THIN = (8, 8, 16, 24, 32)
 
 
 def pytest_addoption(parser):
+    # One thread for each of the two processes that share the tests; before anything loads a framework.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # Here and not in parity/: pytest reads options before it looks into that folder.
     parser.addoption("--device", choices=("cpu", "gpu"), default="cpu", help="where the parity tests run")
     parser.addoption(

@@ -114,7 +114,7 @@ ON_TORCH = ["--data", "pictures", "--source", "thin.safetensors", "--framework",
     ("arguments", "message"),
     [
         (["run", "nosuch"], "unknown experiment 'nosuch'"),
-        (["run", "finetune", "--row", "3"], "--row goes with"),
+        (["run", "finetune", "--row", "3"], "--row and --other-row go with"),
         (["run", "finetune", "--data", "nowhere"], "no such dataset: nowhere"),
         (["run", "finetune", *ON_TORCH, "--source", "nowhere.pth"], "no such file: nowhere.pth"),
         (["run", "finetune", *ON_TORCH, "--batch-size", "0"], "batch_size is 0"),

@@ -20,6 +20,7 @@ from shared.sources import load_source
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("contact-sheet.png", "augmentations.png", "curves.png", "where-they-part.png")
+NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4))
 
 
 def hotdog(folder, *arguments):

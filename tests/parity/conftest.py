@@ -2,6 +2,7 @@
 
 import json
 import platform
+from dataclasses import astuple
 from importlib.metadata import version
 
 import pytest
@@ -13,13 +14,11 @@ from shared.sources import Architecture
 
 from . import ladder, pictures
 
-LEDGER = pytest.StashKey[list]()
 # Narrow networks of both architectures, their tensors all random.
 THIN = (8, 8, 16, 32, 64)
 
 
 def pytest_configure(config):
-    config.stash[LEDGER] = []
     # TF32 keeps 10 of float32's 23 bits of fraction: no comparison in float32 would mean anything.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
@@ -79,17 +78,22 @@ def scene(request):
 
 @pytest.fixture
 def keep(request):
-    """Keeps what a check measured for the lines at the end."""
+    """Keeps what a check measured for the lines at the end, with the test's report, which comes from another process here."""
     callspec = getattr(request.node, "callspec", None)
 
     def keep(measured):
-        request.config.stash[LEDGER] += [(callspec.id if callspec else "", m) for m in measured]
+        label = callspec.id if callspec else ""
+        request.node.user_properties.extend(("parity", [label, *astuple(m)]) for m in measured)
 
     return keep
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    ledger = config.stash[LEDGER]
+    reports = [r for group in terminalreporter.stats.values() for r in group if getattr(r, "when", None) == "call"]
+    kept = [
+        value for r in sorted(reports, key=lambda r: r.nodeid) for name, value in r.user_properties if name == "parity"
+    ]
+    ledger = [(label, parity.Measured(*fields)) for label, *fields in kept]
     if not ledger:
         return
     terminalreporter.section(f"parity of gluon and torch on {where(config).name}")
