@@ -8,6 +8,7 @@ from scipy import stats
 
 from shared import feed, parity
 from shared.errors import UserError
+from shared.experiments import experiment
 from shared.parity import Mismatch, Outcome, compare, compare_accuracies, within
 
 
@@ -177,9 +178,11 @@ def test_order_of_the_experiments():
 def test_a_record_gives_back_what_was_written(tmp_path):
     rng = np.random.default_rng(0)
     some = [Outcome("frozen", f, seed, rng.random(37) < 0.8) for f in ("gluon", "torch") for seed in range(3)]
-    parity.write_record(tmp_path / "record.json", {"command": "none"}, some)
+    # as an older project wrote it, which had no locked batch normalisation
+    older = {key: value for key, value in experiment("frozen").as_dict().items() if key != "lock_batch_norm"}
+    parity.write_record(tmp_path / "record.json", {"command": "none", "experiments": [older]}, some)
     about, again = parity.read_record(tmp_path / "record.json")
-    assert about == {"command": "none"}
+    assert about == {"command": "none", "experiments": [experiment("frozen").as_dict()]}
     assert compare_accuracies(again) == compare_accuracies(some)
     assert all((a.correct == b.correct).all() for a, b in zip(some, again, strict=True))
 
