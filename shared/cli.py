@@ -627,6 +627,8 @@ def exercise(
     )
     bench.experiment("finetune")  # refuses what cannot be before anything is trained
     _ = sets[0.0].hotdog_slot
+    if number == 4:
+        _ = network.row(sources.HOTDOG), network.row(experiments.WRONG_ROW)
     folder.mkdir(parents=True, exist_ok=True)
     found = exercises.EXERCISES[number](bench)
     about = {

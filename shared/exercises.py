@@ -114,10 +114,12 @@ class Bench:
         def read():
             found = {}
             for f in self.frameworks:
-                file = self.folder / f"{name}-{f}.json"
-                record = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-                if record and (self.fingerprints is None or record["fingerprints"] == self._prints()):
-                    found[f] = record
+                try:
+                    record = json.loads((self.folder / f"{name}-{f}.json").read_text(encoding="utf-8"))
+                    if self.fingerprints is None or (record["fingerprints"], record["size"]) == self._wanted():
+                        found[f] = record
+                except (FileNotFoundError, ValueError, KeyError):
+                    pass  # measured anew
             return found
 
         found = read()
@@ -129,8 +131,8 @@ class Bench:
             raise UserError(f"{self.folder} has no {name}-{missing[0]}.json: run the exercise again")
         return found
 
-    def _prints(self):
-        return [self.fingerprints[0.0], self.fingerprints["source"]]
+    def _wanted(self):
+        return [self.fingerprints[0.0], self.fingerprints["source"]], self.experiment("finetune").size
 
 
 def recorded(folder: Path) -> Bench:

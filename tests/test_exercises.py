@@ -115,6 +115,22 @@ def test_runs_on_other_images_and_held_out_ones_are_not_reused(material, tmp_pat
         bench.train(wanted, seeds=[0])
 
 
+def test_features_at_another_size_or_of_a_broken_record_are_measured_anew(material, tmp_path):
+    trained = []
+    bench = bench_of(material, tmp_path / "exercise", trained)
+    bench.frameworks = ["torch"]
+    first = bench.measure("edge")
+    assert bench.measure("edge") == first and len(trained) == 1
+    bench.overrides["size"] = 40
+    bench.inspect = None
+    with pytest.raises(UserError, match="no edge-torch.json"):
+        bench.measure("edge")
+    bench.overrides["size"] = 32
+    (bench.folder / "edge-torch.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="no edge-torch.json"):
+        bench.measure("edge")
+
+
 def test_a_folder_without_an_exercise_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no exercise"):
         exercises.recorded(tmp_path)
