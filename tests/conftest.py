@@ -13,16 +13,6 @@ from shared.sources import Architecture, tensor_shapes
 THIN = (8, 8, 16, 24, 32)
 
 
-def pytest_addoption(parser):
-    # One thread for each of the two processes that share the tests; before anything loads a framework.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # Here and not in parity/: pytest reads options before it looks into that folder.
-    parser.addoption("--device", choices=("cpu", "gpu"), default="cpu", help="where the parity tests run")
-    parser.addoption(
-        "--parity-record", metavar="FILE", help="also write what the parity tests measured to this JSON file"
-    )
-
-
 def random_tensors(architecture, seed=0):
     """Random float32 tensors of `architecture` under canonical names; running variances positive, v2's first layer fixed."""
     rng = np.random.default_rng(seed)

@@ -1,14 +1,11 @@
-"""What the ladder is climbed with, where, and the lines that `pytest -k parity` prints at its end."""
+"""What the ladder is climbed with, and where."""
 
-import json
-import platform
 from dataclasses import astuple
-from importlib.metadata import version
 
 import pytest
 import torch
 
-from shared import datasets, devices, parity, sources
+from shared import datasets, sources
 from shared.mini.build import write_target
 from shared.sources import Architecture
 
@@ -78,66 +75,15 @@ def scene(request):
 
 @pytest.fixture
 def keep(request):
-    """Keeps what a check measured for the lines at the end, with the test's report, which comes from another process here."""
+    """Keeps what a check measured, and where, with the test's report: the lines at the end are made in another process."""
     callspec = getattr(request.node, "callspec", None)
+    here = where(request.config)
+    devices = {"gluon": str(here.gluon), "torch": str(here.torch), "said as": here.name}
+    gpu = torch.cuda.get_device_name(0) if here.torch.type == "cuda" else None
 
     def keep(measured):
         label = callspec.id if callspec else ""
         request.node.user_properties.extend(("parity", [label, *astuple(m)]) for m in measured)
+        request.node.user_properties.append(("parity devices", [devices, gpu]))
 
     return keep
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    reports = [r for group in terminalreporter.stats.values() for r in group if getattr(r, "when", None) == "call"]
-    kept = [
-        value for r in sorted(reports, key=lambda r: r.nodeid) for name, value in r.user_properties if name == "parity"
-    ]
-    ledger = [(label, parity.Measured(*fields)) for label, *fields in kept]
-    if not ledger:
-        return
-    terminalreporter.section(f"parity of gluon and torch on {where(config).name}")
-    rows = []
-    for rung in sorted({m.rung for _, m in ledger}):
-        held = [(label, m) for label, m in ledger if m.rung == rung and m.at_least is None]
-        known = [(label, m) for label, m in ledger if m.rung == rung and m.at_least is not None]
-        if held:
-            label, worst = max(held, key=lambda entry: (entry[1].strain, entry[1].difference))
-            rows.append((label, worst))
-            terminalreporter.line(f"{worst}" + (f" [{label}]" if label else "") + f"; {len(held)} checks")
-        for what in dict.fromkeys(m.what for _, m in known):
-            label, worst = max(((la, m) for la, m in known if m.what == what), key=lambda entry: entry[1].difference)
-            rows.append((label, worst))
-            terminalreporter.line(f"{worst}" + (f" [{label}]" if label else ""))
-    record = config.getoption("--parity-record")
-    if record:
-        with open(record, "w", encoding="utf-8") as file:
-            json.dump(_record(config, rows), file, indent=1)
-            file.write("\n")
-
-
-def _record(config, rows):
-    here = where(config)
-    return {
-        "command": "pytest " + " ".join(config.invocation_params.args),
-        "devices": {"gluon": str(here.gluon), "torch": str(here.torch), "said as": here.name},
-        "gpu": torch.cuda.get_device_name(0) if here.torch.type == "cuda" else None,
-        "cpu": devices.cpu_name(),
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in ("mxnet", "torch", "numpy")}},
-        "rungs": [
-            {
-                "rung": m.rung,
-                "name": parity.RUNGS[m.rung],
-                "what": m.what,
-                "case": label,
-                "worst": _number(m.difference),
-                "tolerance": _number(m.tolerance),
-                "at least": m.at_least,
-            }
-            for label, m in rows
-        ],
-    }
-
-
-def _number(value):
-    return float(f"{value:.3g}") if value < 1e300 else "unbounded"

@@ -1,6 +1,10 @@
 """Rung 12's statistics and the comparison of tensors, against numbers worked out elsewhere; and the batches of feed.py."""
 
+import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,8 @@ from shared import feed, parity
 from shared.errors import UserError
 from shared.experiments import experiment
 from shared.parity import Mismatch, Outcome, compare, compare_accuracies, within
+
+ROOT = Path(__file__).parents[2]
 
 
 def outcomes(gluon, torch, images=1000, name="finetune"):
@@ -226,3 +232,23 @@ def test_regions_keep_to_their_bounds():
 def test_seeded_batches_are_cut_to_the_steps_asked_for(drawings):
     assert len(feed.batches(drawings.train, 32, 16, 0, 12)) == 12
     assert feed.batches(drawings.train, 32, 16, 0, 0) == []
+
+
+# --- the lines at the end ---
+
+
+def test_the_lines_at_the_end_and_the_record_come_from_whatever_process_tested(tmp_path):
+    record = tmp_path / "record.json"
+    record.write_text("an older record", encoding="utf-8")
+    # two files, so two processes; nothing of them needs a framework's training
+    chosen = "rung_2_deeper_networks or rung_12_recorded_runs_on"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-k", chosen, f"--parity-record={record}", "-p", "no:cacheprovider"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.startswith("rung ")]
+    assert [line.split()[1] for line in lines] == ["2", "12"]
+    written = json.loads(record.read_text(encoding="utf-8"))
+    assert [row["rung"] for row in written["rungs"]] == [2, 12]
+    assert written["devices"] == {"gluon": "cpu(0)", "torch": "cpu", "said as": "cpu"}
