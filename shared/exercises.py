@@ -339,34 +339,50 @@ def learning_rate(bench: Bench) -> Report:
         ),
         ("The output layer at the features' own rate.", header, rows(same)),
     ]
-    broken = {f: next((e.learning_rate for e in tenfold if broke(e, f)), None) for f in bench.frameworks}
+    many = f"{base.head_lr_mult:g} times"
+
+    def first_broken(f):
+        above = (e.learning_rate for e in tenfold if e.learning_rate > best[f].learning_rate and broke(e, f))
+        return next((f"at {rate:g}" for rate in above), "at no rate tried")
+
+    def top(sweep, f):
+        e = max(sweep, key=lambda e: mean(accuracies(found[e][f])))
+        return f"{spread(accuracies(found[e][f]))} at {e.learning_rate:g}"
+
     answer = [
-        "Fine-tuning does best at a rate of "
-        + each(bench.frameworks, lambda f: f"{best[f].learning_rate:g} ({spread(accuracies(found[best[f]][f]))})")
-        + ", of those tried, and breaks at "
-        + each(bench.frameworks, lambda f: "none" if broken[f] is None else f"{broken[f]:g}")
+        f"With the output layer at {many} the features' rate fine-tuning does best with "
+        + each(bench.frameworks, lambda f: top(tenfold, f))
+        + ", and breaks "
+        + each(bench.frameworks, first_broken)
+        + ". With the output layer at the features' own rate the best is "
+        + each(bench.frameworks, lambda f: top(same, f))
         + ".",
         "The second moment of the features puts the edge of stability of the output layer at a rate of "
         + each(bench.frameworks, lambda f: f"{edge[f]:.2g}")
-        + " of its own, which is reached at a tenth of that for the features. The training loss is lowest at "
+        + f", which at {many} the features' rate is reached when that is "
+        + each(bench.frameworks, lambda f: f"{edge[f] / base.head_lr_mult:.2g}")
+        + ". The training loss is lowest at a features' rate of "
         + each(bench.frameworks, lambda f: f"{calmest[f].learning_rate:g}")
         + ".",
     ]
     for f in bench.frameworks:
         # the lowest rate that the features bear, and the output layer at ten times of it does not
-        borne = [
-            (e, found[e][f], found[replace(e, head_lr_mult=base.head_lr_mult)][f]) for e in same if not broke(e, f)
-        ]
-        alone = [(e, one, ten) for e, one, ten in borne if broke(replace(e, head_lr_mult=base.head_lr_mult), f)]
-        if alone:
-            e, one, ten = alone[0]
-            answer.append(
-                f"In {NAMES[f]} it is the output layer that breaks first: at {e.learning_rate:g} the accuracy is "
-                f"{spread(accuracies(ten))} with ten times the rate for the output layer, and {spread(accuracies(one))} "
-                "with the same."
-            )
-        else:
+        pairs = [(e, replace(e, head_lr_mult=base.head_lr_mult)) for e in same]
+        alone = next(((one, ten) for one, ten in pairs if broke(ten, f) and not broke(one, f)), None)
+        if alone is None:
             answer.append(f"In {NAMES[f]} no rate tried breaks the output layer alone.")
+            continue
+        one, ten = alone
+        cost = _less(found[one][f], found[ten][f])
+        answer.append(
+            f"In {NAMES[f]}, with the features at {one.learning_rate:g}, {many} that rate for the output layer costs "
+            f"{points(cost)} points of accuracy"
+            + (
+                ": it is the output layer that breaks first."
+                if _sign(cost) > 0
+                else "; the seeds do not tell that from nothing."
+            )
+        )
 
     def draw(figure):
         left, right = figure.subplots(1, 2)
@@ -439,7 +455,9 @@ def tuning(bench: Bench) -> Report:
     tables = [
         (
             f"The search at equal budget: three rates for {most} epochs, trained on {1 - HOLDOUT:.0%} of the training images, "
-            "judged on the others; one seed, mean of the frameworks, and of the last three epochs.",
+            f"judged on the others; one seed, mean of the last {min(SETTLED, most)} epochs"
+            + " and of both frameworks."
+            * (len(bench.frameworks) > 1),
             ["experiment", "lr", "held-out accuracy", ""],
             [
                 [e.name, f"{e.learning_rate:g}", show(held_out[e]), "chosen" if e in tuned.values() else ""]
@@ -447,7 +465,7 @@ def tuning(bench: Bench) -> Report:
             ],
         ),
         (
-            f"On the test images, mean of the last three epochs ({intervals(bench.seeds)}).",
+            f"On the test images, mean of the last {min(SETTLED, most)} epochs ({intervals(bench.seeds)}).",
             ["experiment", "setting", "lr", "epochs", *names],
             [
                 [name, setting, f"{es[name].learning_rate:g}", str(es[name].num_epochs)]
@@ -461,25 +479,25 @@ def tuning(bench: Bench) -> Report:
     def gaps(found, f):
         return [a - b for a, b in zip(found["finetune"][f], found["scratch"][f], strict=True)]
 
+    same = " and ".join(name for name in given if tuned[name].learning_rate == given[name].learning_rate)
     answer = [
-        "As given, fine-tuning leads by "
-        + each(bench.frameworks, lambda f: f"{_points(gaps(before, f))} points")
+        (f"The search chose the given rate for {same}: tuned differs in the number of epochs only. " if same else "")
+        + "As given, fine-tuning leads by "
+        + each(bench.frameworks, lambda f: f"{points(gaps(before, f))} points")
         + "; with both tuned at the same budget by "
-        + each(bench.frameworks, lambda f: f"{_points(gaps(after, f))} points")
+        + each(bench.frameworks, lambda f: f"{points(gaps(after, f))} points")
         + "."
     ]
     for f in bench.frameworks:
-        was, now, half = mean(gaps(before, f)), mean(gaps(after, f)), half_interval(gaps(after, f))
-        if now <= 0:
-            change = "tuning closes the gap"
-        elif now < was:
-            change = f"tuning closes {(was - now) / was:.0%} of the gap"
-        else:
-            change = "tuning closes nothing of the gap"
-        sure = half is not None and now > half
+        change = [now - was for was, now in zip(gaps(before, f), gaps(after, f), strict=True)]
+        closes = {1: "widens", 0: "is not seen to change", -1: "closes"}[_sign(change)]
+        ahead = {
+            1: "fine-tuning is still ahead",
+            0: "the seeds do not decide which of the two is ahead",
+            -1: "the network from scratch is ahead",
+        }
         answer.append(
-            f"In {NAMES[f]} {change}; "
-            + ("fine-tuning still wins." if sure else "the seeds do not decide which of the two is ahead then.")
+            f"In {NAMES[f]} the gap {closes} by tuning ({points(change)} points), and after it {ahead[_sign(gaps(after, f))]}."
         )
 
     def draw(figure):
@@ -521,7 +539,14 @@ def _less(a, b):
     return [x - y for x, y in zip(accuracies(a), accuracies(b), strict=True)]
 
 
-def _points(values):
+def _sign(values):
+    """1 or -1 where the 95 % interval of the mean of `values` lies above or below zero, else 0; one value decides nothing."""
+    half = half_interval(values)
+    return 0 if half is None or abs(mean(values)) <= half else 1 if mean(values) > 0 else -1
+
+
+def points(values: list[float]) -> str:
+    """Differences of accuracies in points: mean ± half the 95 % interval."""
     half = half_interval(values)
     return f"{100 * mean(values):.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
 
@@ -570,14 +595,16 @@ def freezing(bench: Bench) -> Report:
     def change(a, b, value):
         return each(bench.frameworks, lambda f: f"{value(a, f) / value(b, f):.2f}")
 
-    def gap(a, b):
-        return each(bench.frameworks, lambda f: _points(_less(found[a][f], found[b][f])))
+    def less(a, b):
+        kinds = {1: "ahead", 0: "undecided", -1: "behind"}
+        gaps = {f: _less(found[a][f], found[b][f]) for f in bench.frameworks}
+        return each(bench.frameworks, lambda f: f"{points(gaps[f])} points ({kinds[_sign(gaps[f])]})")
 
     answer = [
-        f"Fine-tuned less frozen, in points of test accuracy: {gap(full, batch)} when training normalises by the batch, "
-        f"{gap(full, locked)} when batch normalisation is locked.",
-        f"Locked less batch: {gap(locked, batch)} points. The features are the same to the bit in both; what differs is what the "
-        "output layer is trained on. Locked, it is trained on what it will be judged on.",
+        f"Test accuracy of fine-tuning less that of features frozen and normalised by the batch: {less(full, batch)}; less that of "
+        f"features frozen with locked batch normalisation: {less(full, locked)}.",
+        f"Locked less batch: {less(locked, batch)}. The features are the same to the bit in both; what differs is what the output "
+        "layer is trained on.",
         f"In multiples of fine-tuning's, a frozen epoch takes {change(batch, full, typical)}, and the memory it needs is "
         f"{change(batch, full, memory)}.",
     ]
@@ -677,26 +704,29 @@ def hotdog_row(bench: Bench) -> Report:
     ]
     with_row, without = found[next(iter(variants))], found[list(variants)[-1]]
     gains = {f: _less(with_row[f], without[f]) for f in bench.frameworks}
-    clear = all(mean(gain) > (half_interval(gain) or 0) for gain in gains.values())
     ahead = {f: sum(auc(f, i) > auc(f, hotdog) for i in others) for f in bench.frameworks}
 
     def start(fill):
         return each(bench.frameworks, lambda f: f"{scores[f]['fills'][fill]['accuracy']:.3f}")
+
+    def told(f):
+        kind = {1: "still ahead", 0: "which the seeds do not tell from nothing", -1: "behind"}[_sign(gains[f])]
+        return f"{points(gains[f])} points ({kind})"
 
     answer = [
         "Before any training the hot dog row ranks the test images with an AUC of "
         + each(bench.frameworks, lambda f: f"{auc(f, hotdog):.3f}")
         + f", the {WRONG_ROW}'s row with "
         + each(bench.frameworks, lambda f: f"{auc(f, wrong):.3f}")
-        + f"; 0.5 is chance. Of the {len(others)} other rows "
-        + each(bench.frameworks, lambda f: str(ahead[f]))
-        + " rank them better than the hot dog's.",
+        + f"; 0.5 is chance, and below it the order is the wrong way round. Of the {len(others)} other rows, "
+        + each(bench.frameworks, lambda f: str(ahead[f] or "none"))
+        + " rank the images better than the hot dog's.",
         "What the other class is given sets the threshold: before training the accuracy is "
         + "; ".join(f"{start(fill)} with {FILLS[fill]}" for fill in some["fills"])
         + ".",
-        f"{after[0].upper()}{after[1:]} the hot dog row, the others' mean beside it, is ahead of two random rows by "
-        + each(bench.frameworks, lambda f: f"{_points(gains[f])} points")
-        + (": the head start still shows." if clear else "; the seeds do not tell that from nothing."),
+        f"{after[0].upper()}{after[1:]} the hot dog row, the others' mean beside it, differs from two random rows by "
+        + each(bench.frameworks, told)
+        + ".",
     ]
 
     def draw(figure):
@@ -716,7 +746,8 @@ def hotdog_row(bench: Bench) -> Report:
         left.axhline(0, color="black", linewidth=0.8, linestyle=":")
         left.set(xticks=[0.16, 1.16], xticklabels=[f"row {hotdog}\n{HOTDOG}", f"row {wrong}\n{WRONG_ROW}"])
         left.set_ylabel("row's logit less the mean of the others")
-        left.set_title("orange: hot dogs, blue: others", fontsize=9)
+        kinds = (("hot dogs", COLOURS["hotdog-row"]), ("others", "#1f77b4"))
+        left.legend(handles=[Patch(facecolor=c, alpha=0.7, label=k) for k, c in kinds], fontsize=8)
         order = sorted(range(len(some["rows"])), key=lambda i: -auc(f, i))
         colours = [COLOURS["hotdog-row"] if i == hotdog else "black" if i == wrong else "#c7c7c7" for i in order]
         right.bar(range(len(order)), [auc(f, i) for i in order], 1.0 if len(order) > 100 else 0.8, color=colours)

@@ -7,6 +7,8 @@ Three kinds of Python code stand in the chapter, told apart by the line above th
   A pair without paths imports the implementations; a notebook needs no such import and leaves it out.
 - `[path](path)`: quoted from shared/, which is imported. It stays text.
 - no such line: code that uses the functions. It becomes a cell as it is.
+
+What stands between `<!-- not in the notebook -->` and `<!-- end -->` is left out.
 """
 
 import ast
@@ -21,6 +23,7 @@ from shared.quotes import ROOT
 
 CHAPTER = ROOT / "chapter.md"
 COG_MARKER = re.compile(r"^<!-- \[\[\[.*?\]\]\] -->\n", re.MULTILINE | re.DOTALL)
+LEFT_OUT = re.compile(r"^<!-- not in the notebook -->\n.*?^<!-- end -->\n", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(
     rf"(?:^(?:\*\*(?P<name>{'|'.join(report.NAMES.values())})\*\*(?:, \[`(?P<file>.+)`\]\(.+\))?|(?P<shared>\[`.+`\]\(.+\)))\n\n)?"
     r"^```python\n(?P<code>(?:.*\n)*?)```$",
@@ -53,7 +56,7 @@ def chapter_notebook(framework: str, folder: Path = ROOT / "notebooks"):
 
     if not CHAPTER.is_file():
         raise UserError(f"no such file: {CHAPTER} (notebooks are made of it; run this in a clone of the project)")
-    title, text = COG_MARKER.sub("", CHAPTER.read_text(encoding="utf-8")).split("\n", 1)
+    title, text = COG_MARKER.sub("", LEFT_OUT.sub("", CHAPTER.read_text(encoding="utf-8"))).split("\n", 1)
     text = f"{title}\n\n{_about(framework, folder)}\n{_in_one_framework(text, framework)}"
     notebook = jupytext.reads(text, fmt={"extension": ".md", "split_at_heading": True})
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]

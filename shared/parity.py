@@ -5,6 +5,7 @@ No framework is imported here: everything is NumPy arrays, numbers and run recor
 
 import json
 import math
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,8 +220,8 @@ def compare_accuracies(outcomes: list[Outcome], margin: float = MARGIN) -> Compa
     return Comparison(
         experiment=outcomes[0].experiment,
         seeds=seeds,
-        gluon=float(gluon.mean()),
-        torch=float(torch.mean()),
+        gluon=statistics.fmean(gluon),
+        torch=statistics.fmean(torch),
         difference=difference,
         low=low,
         high=high,

@@ -211,7 +211,7 @@ def _pixels(view):
 ARITHMETIC = {
     "float32": ("float32", "#e69f00", "o"),
     "float64": ("float64", "#56b4e9", "s"),
-    "float64, rates exact": ("float64, learning rates that float32 holds exactly", "black", "^"),
+    "float64, rates exact": ("float64, rate and decay that float32 holds exactly", "black", "^"),
 }
 EPSILONS = {2.0**-23: "float32", 2.0**-52: "float64"}
 NOTHING = 1e-17  # where no difference at all is drawn on a logarithmic axis

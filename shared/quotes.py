@@ -8,10 +8,13 @@ import datetime
 import json
 import statistics
 import sys
+import textwrap
 from pathlib import Path
 
-from shared import exercises, parity, report, runs
-from shared.sources import HOTDOG
+from safetensors import safe_open
+
+from shared import exercises, experiments, parity, report, runs
+from shared.sources import HOTDOG, MINI_FILE, load_source
 
 ROOT = Path(__file__).parent.parent
 RECORDS = Path(__file__).parent / "results"
@@ -19,17 +22,24 @@ ROOMS = {"gluon": "gluon_impl", "torch": "torch_impl"}
 
 
 def source_of(file: str, *names: str) -> str:
-    """The source of the top-level functions, classes or constants `names` of `file` (a path from the root), as written.
+    """The source of the functions, classes, constants or methods (`Class.method`) `names` of `file`, a path from the root.
 
     Raises KeyError for a name that is not there.
     """
     text = (ROOT / file).read_text(encoding="utf-8")
     found = {}
-    for node in ast.parse(text).body:
-        name = getattr(node, "name", None) or (node.targets[0].id if isinstance(node, ast.Assign) else None)
-        if name:
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            found[name] = "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+
+    def find(nodes, prefix=""):
+        for node in nodes:
+            name = getattr(node, "name", None) or (node.targets[0].id if isinstance(node, ast.Assign) else None)
+            if name:
+                first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+                lines = text.splitlines()[first - 1 : node.end_lineno]
+                found[prefix + name] = textwrap.dedent("\n".join(lines))
+            if isinstance(node, ast.ClassDef):
+                find(node.body, f"{name}.")
+
+    find(ast.parse(text).body)
     return "\n\n\n".join(found[name] for name in names)
 
 
@@ -149,14 +159,19 @@ def exercise(number: int, data: str) -> str:
 def start_slope_asymptote() -> str:
     """The three parts of a learning curve, as measured over the seeds on the drawn images."""
     header = ["experiment", "framework", "start", "after epoch 1", "last epoch", "of the way in epoch 1"]
+    header.append("mean change from one epoch to the next, after the first")
     rows = []
     for per in report.grouped(records("seeds")):
         if report.any_of(per).experiment["name"] in ("finetune", "scratch"):
             for f in runs.FRAMEWORKS:
                 start, first, last = (report.mean(r.epochs[i]["test_accuracy"] for r in per[f]) for i in (0, 1, -1))
                 share = f"{(first - start) / (last - start):.0%}"
+                late = [[e["test_accuracy"] for e in run.epochs[1:]] for run in per[f]]
+                swing = report.mean(
+                    abs(b - a) for accuracies in late for a, b in zip(accuracies, accuracies[1:], strict=False)
+                )
                 name = report.title(report.any_of(per))
-                rows.append([name, report.NAMES[f], *map(report.show, (start, first, last)), share])
+                rows.append([name, report.NAMES[f], *map(report.show, (start, first, last)), share, report.show(swing)])
     return report.markdown_table(header, rows)
 
 
@@ -166,7 +181,10 @@ def parting() -> str:
     steps = (1, 2, 4, 8, 16, len(record["series"][0]["steps"]))
     header = ["experiment", "numbers", *(f"step {i}" for i in steps)]
     rows = [
-        [f"{s['experiment']['name']}, lr {s['experiment']['learning_rate']:g}", s["name"]]
+        [
+            f"{s['experiment']['name']}, lr {s['experiment']['learning_rate']!r}",
+            s["name"].replace("rates", "rate and decay"),
+        ]
         + [f"{s['steps'][i - 1]['loss_gap']:.0e}" if s["steps"][i - 1]["loss_gap"] else "0" for i in steps]
         for s in record["series"]
     ]
@@ -205,3 +223,71 @@ def _summary(values):
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return {"runs": len(values), "mean": report.mean(values), "deviation": deviation}
+
+
+def hyperparameters() -> str:
+    """Every hyperparameter of the experiments: the chapter's, and what the two other source networks have instead."""
+    header = ["experiment", "source", "lr", "output layer", "weight decay", "batch", "epochs", "pixels"]
+    names = {"chapter": "the chapter's", "resnet18_v1": "resnet18_v1 (the photographs)", "mini": "mini (the drawings)"}
+    rows = []
+    for experiment in experiments.CHAPTER:
+        for preset, name in names.items():
+            e = experiments.experiment(experiment, preset)
+            rows.append(
+                [experiment, name, f"{e.learning_rate:g}", f"× {e.head_lr_mult:g}", f"{e.weight_decay:g}"]
+                + [str(e.batch_size), str(e.num_epochs), str(e.size)]
+            )
+    return report.markdown_table(header, rows)
+
+
+def source_network() -> str:
+    """What the drawn images' source network is, from its file."""
+    source = load_source("mini")
+    with safe_open(MINI_FILE, framework="numpy") as file:
+        about = file.metadata()
+    return (
+        f"It is a thin `{source.architecture.name}` of {sum(t.size for t in source.tensors.values()):,} numbers that tells "
+        f"{len(source.classes)} kinds of drawn things apart, `{HOTDOG}` (row {source.row(HOTDOG)}) and "
+        f"`{experiments.WRONG_ROW}` (row {source.row(experiments.WRONG_ROW)}) among them, and gets "
+        f"{float(about['top1']):.1%} of held-out drawings right (`uv run hotdog mini build` draws and trains it again)."
+    )
+
+
+def printed(name: str) -> str:
+    """What the chapter's own training of `name` prints, from the recorded default run, which has the same seed."""
+    found = [run for run in records("default") if run.experiment["name"] == name]
+    lines = [" " * 10 + "  ".join(f"{report.NAMES[f]:28s}" for f in runs.FRAMEWORKS)]
+    per = [next(run for run in found if run.framework == f) for f in runs.FRAMEWORKS]
+    for epochs in zip(*(run.epochs for run in per), strict=True):
+        lines.append(
+            " " * 10 + "  ".join(f"epoch {e['epoch']}: test accuracy {e['test_accuracy']:.3f}" for e in epochs)
+        )
+    return "```text\n" + "\n".join(line.rstrip()[10:] for line in lines) + "\n```"
+
+
+def rows_worth() -> str:
+    """The hot dog row against the wrong one and against random rows, over the seeds on the drawn images."""
+    groups = {report.title(report.any_of(per)): per for per in report.grouped(records("seeds"))}
+    chosen = {title: per for title, per in groups.items() if title.startswith(("finetune", "hotdog-row"))}
+    right = next(per for title, per in chosen.items() if title.endswith(f"({HOTDOG})"))
+    header = ["output layer starts with", *(f"{report.NAMES[f]} {when}" for f in runs.FRAMEWORKS for when in WHEN)]
+    rows = []
+    for title, per in chosen.items():
+        row = ["two random rows" if title == "finetune" else title.replace("hotdog-row", "row")]
+        for f in runs.FRAMEWORKS:
+            for epoch in WHEN.values():
+                values = exercises.accuracies(per[f], epoch)
+                lead = [a - b for a, b in zip(exercises.accuracies(right[f], epoch), values, strict=True)]
+                row.append(
+                    report.show(report.mean(values)) + (f" ({exercises.points(lead)})" if per is not right else "")
+                )
+        rows.append(row)
+    return report.markdown_table(header, rows)
+
+
+WHEN = {"before": 0, "after epoch 1": 1, "after the last": -1}
+
+
+def collected_from() -> str:
+    """The repositories whose published accuracies `published_and_measured` shows."""
+    return ", ".join(json.loads((RECORDS / "published.json").read_text(encoding="utf-8"))["collected from"]) + "."

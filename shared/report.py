@@ -10,7 +10,7 @@ NAMES = {"gluon": "Gluon", "torch": "PyTorch"}
 def mean(values) -> float | None:
     """The mean of those `values` that are not None, or None when there are none."""
     values = [v for v in values if v is not None]
-    return sum(values) / len(values) if values else None
+    return statistics.fmean(values) if values else None
 
 
 def show(value: float | None, form: str = ".3f") -> str:
