@@ -631,12 +631,8 @@ def exercise(
         _ = network.row(sources.HOTDOG), network.row(experiments.WRONG_ROW)
     folder.mkdir(parents=True, exist_ok=True)
     found = exercises.EXERCISES[number](bench)
-    about = {
-        "command": " ".join(["hotdog", *sys.argv[1:]]),
-        "data": data,
-        "train": len(sets[0.0].train),
-        "test": len(sets[0.0].test),
-    }
+    about = {"data": sets[0.0].name, "source": network.name, "limit": limit}
+    about |= {"train": len(sets[0.0].train), "test": len(sets[0.0].test)}
     exercises.write(bench, found, about)
     picture = found.save_picture(folder / "picture.png")
     for caption, header, rows in found.tables:

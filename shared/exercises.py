@@ -37,10 +37,13 @@ class Report:
     answer: list[str]
     draw: Callable
 
+    def tables_in_markdown(self) -> str:
+        """The tables, each below its caption."""
+        return "\n\n".join(f"{caption}\n\n{markdown_table(header, rows)}" for caption, header, rows in self.tables)
+
     def markdown(self) -> str:
-        """The tables, each below its caption, and the answer."""
-        tables = [f"{caption}\n\n{markdown_table(header, rows)}" for caption, header, rows in self.tables]
-        return "\n\n".join([*tables, "\n".join(f"- {sentence}" for sentence in self.answer)])
+        """The tables and the answer."""
+        return self.tables_in_markdown() + "\n\n" + "\n".join(f"- {sentence}" for sentence in self.answer)
 
     def save_picture(self, path: Path) -> Path:
         """Write the picture as a PNG. Returns `path`."""

@@ -140,20 +140,32 @@ def faults() -> str:
     return faults.table()
 
 
-def exercise(number: int, data: str) -> str:
-    """Tables, answer and picture of exercise `number` as recorded in `results/exercises/`, with where and how."""
+def exercise(number: int) -> str:
+    """Tables, answer and picture of exercise `number` on the drawn images."""
+    report, where = _recorded_exercise(number, "mini")
+    picture = (RECORDS / "pictures" / f"exercise-{number}.png").relative_to(ROOT)
+    return f"{report.markdown()}\n\n{where}\n\n![{report.title}]({picture})"
+
+
+def exercise_on_photographs(number: int) -> str:
+    """The answer of exercise `number` on some of the photographs; its tables are folded away."""
+    report, where = _recorded_exercise(number, "photographs")
+    answer = "\n".join(f"- {sentence}" for sentence in report.answer)
+    return (
+        f"**On photographs.** {where} Other work ran on the machine meanwhile.\n\n{answer}\n\n"
+        f"<details><summary>tables</summary>\n\n{report.tables_in_markdown()}\n\n</details>"
+    )
+
+
+def _recorded_exercise(number, data):
     folder = RECORDS / "exercises" / f"exercise-{number}-{data}"
     about = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
-    report = exercises.EXERCISES[number](exercises.recorded(folder))
-    some = runs.read_runs(folder)[0]
-    size = some.experiment["size"]
-    parts = [
-        report.markdown(),
-        f"{about['train']} training and {about['test']} test images at {size} pixels. {machine(some)}",
-    ]
-    if data == "mini":  # no pictures of what the photographs gave
-        parts.append(f"![{report.title}]({(RECORDS / 'pictures' / f'exercise-{number}.png').relative_to(ROOT)})")
-    return "\n\n".join(parts)
+    report, some = exercises.EXERCISES[number](exercises.recorded(folder)), runs.read_runs(folder)[0]
+    images = f"{about['train']} training and {about['test']} test images at {some.experiment['size']} pixels"
+    return (
+        report,
+        f"{images}, batches of {some.experiment['batch_size']}, source network {some.source['name']}. {machine(some)}",
+    )
 
 
 def start_slope_asymptote() -> str:
