@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 from enum import Enum
@@ -164,11 +165,16 @@ def run(
         for rate in lr or [None]
         for one_seed in seed
     ]
-    source = source or ("mini" if data == "mini" else "imagenet")
+    source = source or default_source(data)
     arguments = (plan, data, source, limit, holdout, device.value, workers, out)
     finished = run_in_processes(framework.names, arguments)
     say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
     sys.exit(finished)
+
+
+def default_source(data: str) -> str:
+    """The source network for images `data` when none is named."""
+    return "mini" if data == "mini" else "imagenet"
 
 
 def run_in_processes(frameworks: list[str], arguments: tuple, together: bool = False, work=None) -> int:
@@ -182,23 +188,34 @@ def run_in_processes(frameworks: list[str], arguments: tuple, together: bool = F
     settings = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
     if together:
         settings["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // len(frameworks)))
-    for setting, value in settings.items():
-        os.environ.setdefault(setting, value)
     # spawn: a process forked while MXNet is loaded can hang
     spawn = multiprocessing.get_context("spawn")
     codes = []
     groups = [frameworks] if together else [[framework] for framework in frameworks]
     for group in groups:
         processes = [spawn.Process(target=_child, args=(work or carry_out, f, *arguments, not together)) for f in group]
+        # Only this process hears the keyboard, and tells the others; so they hear it once, and have time to save what they have.
+        heard = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)}
+        new = {setting: value for setting, value in settings.items() if setting not in os.environ}
+        os.environ.update(new)  # what a process inherits is what is set when it starts
         try:
             for process in processes:
                 process.start()
+            for s in heard:
+                signal.signal(s, _interrupt)
             for process in processes:
                 process.join()
         except KeyboardInterrupt:
             for process in processes:
-                process.join()  # the children were interrupted too, and are saving what they have
-            sys.exit(130)
+                process.terminate()
+            for process in processes:
+                process.join()
+            raise
+        finally:
+            for setting in new:
+                del os.environ[setting]
+            for s, handler in heard.items():
+                signal.signal(s, handler)
         codes += [process.exitcode for process in processes]
         for framework, process in zip(group, processes, strict=True):
             if process.exitcode < 0:
@@ -208,8 +225,14 @@ def run_in_processes(frameworks: list[str], arguments: tuple, together: bool = F
     return 1 if any(codes) else 0
 
 
+def _interrupt(number, frame):
+    signal.signal(number, signal.SIG_IGN)  # once is enough
+    raise KeyboardInterrupt
+
+
 def _child(work, *arguments):
-    sys.exit(_guarded(lambda: work(*arguments)))
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_guarded(lambda: work(*arguments), interrupted=""))
 
 
 def carry_out(framework, plan, data, source, limit, holdout, device, workers, out, bars=True) -> list[runs.Run]:
@@ -478,7 +501,7 @@ def parity(
     """Whether both frameworks reach the same accuracy: from the runs in --out where they are, training what is missing."""
     from shared import parity as equivalence
 
-    source = source or ("mini" if data == "mini" else "imagenet")
+    source = source or default_source(data)
     dataset, network = datasets.load_dataset(data, limit), sources.load_source(source)
     overrides = {"num_epochs": epochs, "size": size}
     chosen = [
@@ -527,7 +550,7 @@ def diverge(
     """How far the frameworks part, step by step: same weights, same batches, in float32 and in float64."""
     from shared import lockstep
 
-    source = source or ("mini" if data == "mini" else "imagenet")
+    source = source or default_source(data)
     overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
     for name in names:
         experiments.experiment(name, **overrides)
@@ -555,12 +578,14 @@ def diverge(
 
 @app.command()
 def pictures(
-    out: Annotated[Path, typer.Option(help="Folder of the pictures.")] = Path("shared/results/pictures"),
+    out: Annotated[
+        Path, typer.Option(help="Folder of the pictures; default: where README and chapter look.", **Unset)
+    ] = None,
 ):
     """Draw the chapter's pictures, from the records in shared/results and the drawn images."""
     from shared import plots
 
-    for path in plots.chapter_pictures(out):
+    for path in plots.chapter_pictures(out or plots.RECORDS / "pictures"):
         say(str(path))
 
 
@@ -593,46 +618,55 @@ def exercise(
 ):
     """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
     from shared import exercises
+    from shared.parity import where_they_ran
 
-    source = source or ("mini" if data == "mini" else "imagenet")
-    network = sources.load_source(source)
-    sets = {holdout: datasets.load_dataset(data, limit, holdout) for holdout in (0.0, exercises.HOLDOUT)}
-    folder = out / f"exercise-{number}-{sets[0.0].name}"
+    if number is None:
+        raise UserError("which exercise? Give its number, 1 to 4")
+    source = source or default_source(data)
+    network, dataset = sources.load_source(source), datasets.load_dataset(data, limit)
+    fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
+    if number == 2:
+        fingerprints["held out"] = datasets.load_dataset(data, limit, exercises.HOLDOUT).fingerprint
+    if number == 4:
+        exercises.check_rows(network, dataset)
+    folder = out / f"exercise-{number}-{dataset.name}"
 
     def launch(tasks, holdout):
         count = sum(map(len, tasks.values()))
         say(
-            f"exercise {number}: {count} runs to train; the records are kept, so an interrupted exercise goes on where it was"
+            f"exercise {number}: {count} runs to train; their records are kept, so an interrupted exercise goes on where it was"
         )
-        where = (device.value, workers, folder)
         # Thin networks gain little from a second core, so both frameworks run at once.
-        run_in_processes(list(tasks), (tasks, data, source, limit, holdout, *where), True, _exercise_runs)
+        arguments = (tasks, data, source, limit, holdout, device.value, workers, folder)
+        sys.exit(1) if run_in_processes(list(tasks), arguments, True, _exercise_runs) else None
 
     def inspect(name, frameworks):
-        where = (device.value, workers, folder)
-        run_in_processes(
-            frameworks, (name, data, source, limit, bench.experiment("finetune").size, *where), True, _measure
-        )
+        arguments = (name, data, source, limit, bench.experiment("finetune").size, device.value, workers, folder)
+        sys.exit(1) if run_in_processes(frameworks, arguments, True, _measure) else None
 
+    overrides = {key: value for key, value in {"size": size, "batch_size": batch_size}.items() if value is not None}
     bench = exercises.Bench(
         folder,
         experiments.preset_of(network),
         list(range(seeds)),
         framework.names,
-        {key: value for key, value in {"size": size, "batch_size": batch_size}.items() if value is not None},
+        overrides,
         epochs,
-        launch,
-        inspect,
-        {holdout: dataset.fingerprint for holdout, dataset in sets.items()} | {"source": network.fingerprint},
+        chance=max(map(dataset.test.labels.count, set(dataset.test.labels))) / len(dataset.test),
+        fingerprints=fingerprints,
+        launch=launch,
+        inspect=inspect,
     )
     bench.experiment("finetune")  # refuses what cannot be before anything is trained
-    _ = sets[0.0].hotdog_slot
-    if number == 4:
-        _ = network.row(sources.HOTDOG), network.row(experiments.WRONG_ROW)
     folder.mkdir(parents=True, exist_ok=True)
     found = exercises.EXERCISES[number](bench)
-    about = {"data": sets[0.0].name, "source": network.name, "limit": limit}
-    about |= {"train": len(sets[0.0].train), "test": len(sets[0.0].test)}
+    about = {
+        "data": dataset.name,
+        "source": network.name,
+        "limit": limit,
+        "train": len(dataset.train),
+        "test": len(dataset.test),
+    }
     exercises.write(bench, found, about)
     picture = found.save_picture(folder / "picture.png")
     for caption, header, rows in found.tables:
@@ -641,6 +675,8 @@ def exercise(
         print_table(header, rows)
     for sentence in found.answer:
         say(f"- {sentence}")
+    for line in where_they_ran(runs.read_runs(folder)):
+        say(line)
     say(f"Tables and answer: {folder}/answer.md, picture: {picture}, records: {folder}/")
 
 
@@ -658,28 +694,26 @@ def _measure(framework, *arguments):
     exercises.measure_features(framework, *arguments)
 
 
-# What the system says of a path that the user gave and that cannot be read or written like this.
-WRONG_PATH = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
-
-
-def _guarded(work) -> int:
+def _guarded(work, interrupted="interrupted; what was recorded so far is kept") -> int:
     """Do `work`; turn its errors into one line on standard error and an exit code."""
     try:
-        work()
-        return 0
+        code = work()
+        if code != 130:  # what typer makes of a KeyboardInterrupt
+            return 0
     except click.UsageError as error:
         print(f"hotdog: {error.format_message()} (--help shows what there is)", file=sys.stderr)
-        return 2
-    except WRONG_PATH as error:
-        print(f"hotdog: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except UserError as error:
         print(f"hotdog: {error}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, click.Abort):
-        print("hotdog: interrupted; what was recorded so far is kept", file=sys.stderr)
-        return 130
+        pass
     except Exception as error:
+        if (
+            isinstance(error, OSError) and error.filename
+        ):  # a path that the user gave and that cannot be read or written
+            print(f"hotdog: {error.filename}: {error.strerror}", file=sys.stderr)
+            return 2
         if os.environ.get("HOTDOG_TRACEBACK"):
             raise
         print(
@@ -687,6 +721,9 @@ def _guarded(work) -> int:
             file=sys.stderr,
         )
         return 1
+    if interrupted:
+        print(f"hotdog: {interrupted}", file=sys.stderr)
+    return 130
 
 
 def main():

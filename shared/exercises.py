@@ -24,9 +24,6 @@ from shared.report import NAMES, markdown_table, mean, show
 from shared.runs import FRAMEWORKS, Run
 from shared.sources import HOTDOG
 
-# The training loss (nats) of a network that gives both classes one half.
-GUESSING = math.log(2)
-
 
 @dataclass
 class Report:
@@ -59,7 +56,8 @@ class Bench:
 
     overrides: fields of every Experiment (size, batch size …). epochs: instead of the exercise's own number. launch(tasks, holdout)
     trains {framework: [(Experiment, seed)]}, and inspect(name, frameworks) measures; without them only records are read.
-    fingerprints: {holdout: of the dataset, "source": of the source network}, which reused records must have.
+    fingerprints: of the images ("data", "held out" where some of the training images are) and of the "source" network, which
+    records must have. chance: accuracy of always answering the most frequent class.
     """
 
     folder: Path
@@ -68,9 +66,10 @@ class Bench:
     frameworks: list[str] = field(default_factory=lambda: list(FRAMEWORKS))
     overrides: dict = field(default_factory=dict)
     epochs: int | None = None
+    chance: float = 0.5
+    fingerprints: dict = field(default_factory=dict)
     launch: Callable | None = None
     inspect: Callable | None = None
-    fingerprints: dict | None = None
 
     def experiment(self, name: str, **fields) -> Experiment:
         """The experiment `name` under the bench's preset and overrides."""
@@ -100,14 +99,10 @@ class Bench:
         return [{f: [have[e, f, seed] for seed in seeds] for f in self.frameworks} for e in wanted]
 
     def _recorded(self, holdout):
+        wanted = self.fingerprints["held out" if holdout else "data"], self.fingerprints["source"]
         found = {}
         for run in runs.read_runs(self.folder):
-            same = self.fingerprints is None or (
-                run.dataset["fingerprint"] == self.fingerprints[holdout]
-                and run.source["fingerprint"] == self.fingerprints["source"]
-            )
-            held_out = run.dataset["tested_on"] != "test"
-            if same and run.status == "finished" and held_out == bool(holdout):
+            if run.status == "finished" and (run.dataset["fingerprint"], run.source["fingerprint"]) == wanted:
                 found[Experiment(**run.experiment), run.framework, run.seed] = run
         return found
 
@@ -119,7 +114,7 @@ class Bench:
             for f in self.frameworks:
                 try:
                     record = json.loads((self.folder / f"{name}-{f}.json").read_text(encoding="utf-8"))
-                    if self.fingerprints is None or (record["fingerprints"], record["size"]) == self._wanted():
+                    if record["fingerprints"] == self._wanted():
                         found[f] = record
                 except (FileNotFoundError, ValueError, KeyError):
                     pass  # measured anew
@@ -130,12 +125,16 @@ class Bench:
         if missing and self.inspect:
             self.inspect(name, missing)
             found = read()
-        if len(found) < len(self.frameworks):
-            raise UserError(f"{self.folder} has no {name}-{missing[0]}.json: run the exercise again")
+        for f in self.frameworks:
+            if f not in found:
+                raise UserError(f"{self.folder} has no {name}-{f}.json that fits: do the exercise again")
         return found
 
     def _wanted(self):
-        return [self.fingerprints[0.0], self.fingerprints["source"]], self.experiment("finetune").size
+        return [self.fingerprints["data"], self.fingerprints["source"], self.experiment("finetune").size]
+
+
+SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "fingerprints")
 
 
 def recorded(folder: Path) -> Bench:
@@ -144,14 +143,12 @@ def recorded(folder: Path) -> Bench:
         about = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{folder} holds no exercise: it has no exercise.json") from None
-    names = ("preset", "seeds", "frameworks", "overrides", "epochs")
-    return Bench(folder, **{name: about[name] for name in names})
+    return Bench(folder, **{name: about[name] for name in SETTINGS})
 
 
 def write(bench: Bench, report: Report, about: dict):
     """Keep what `recorded` needs, with `about` what was asked for, and the report as `answer.md`."""
-    names = ("preset", "seeds", "frameworks", "overrides", "epochs")
-    settings = about | {name: getattr(bench, name) for name in names}
+    settings = about | {name: getattr(bench, name) for name in SETTINGS}
     for file, text in (
         ("exercise.json", json.dumps(settings, indent=1)),
         ("answer.md", f"# {report.title}\n\n{report.markdown()}"),
@@ -190,10 +187,25 @@ def measure_features(framework, name, data, source, limit, size, device, workers
         return implementation["training"].predict_features(net, batches, where)
 
     record = MEASUREMENTS[name](features_of, dataset, network)
-    record["fingerprints"] = [dataset.fingerprint, network.fingerprint]
-    record |= {"size": size, "device": str(where), "versions": runs.package_versions()}
+    record["fingerprints"] = [dataset.fingerprint, network.fingerprint, size]
+    record |= {"device": str(where), "versions": runs.package_versions()}
     text = json.dumps(record, indent=None if name == "rows" else 1)
     runs.write_atomically(out / f"{name}-{framework}.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def check_rows(source, dataset):
+    """Raise UserError where exercise 4 has nothing to compare: without both rows, a third, and two classes of images."""
+    try:
+        _ = source.row(HOTDOG), source.row(WRONG_ROW), dataset.hotdog_slot
+    except UserError as error:
+        raise UserError(
+            f"exercise 4 needs output rows labelled {HOTDOG} and {WRONG_ROW}, and a class {HOTDOG}: {error}"
+        ) from None
+    if source.architecture.classes < 3 or len(dataset.classes) != 2:
+        raise UserError(
+            f"exercise 4 compares rows for two classes of images; {source.name} has {source.architecture.classes} rows "
+            f"(at least 3 are needed), {dataset.name} has {len(dataset.classes)} classes"
+        )
 
 
 def edge_of_stability(features_of, dataset, source) -> dict:
@@ -310,12 +322,11 @@ def learning_rate(bench: Bench) -> Report:
     same = [replace(base, learning_rate=rate, head_lr_mult=1.0) for rate in rates[2:6]]
     found = dict(zip([*tenfold, *same], bench.train([*tenfold, *same]), strict=True))
     edge = {f: record["edge"] for f, record in bench.measure("edge").items()}
-    chance = 1 / len(next(iter(found.values()))[bench.frameworks[0]][0].dataset["classes"])
     best = {f: max(tenfold, key=lambda e, f=f: mean(accuracies(found[e][f]))) for f in bench.frameworks}
     calmest = {f: min(tenfold, key=lambda e, f=f: mean(losses(found[e][f]))) for f in bench.frameworks}
 
     def broke(e, f):
-        return mean(accuracies(found[e][f])) < (mean(accuracies(found[best[f]][f])) + chance) / 2
+        return mean(accuracies(found[e][f])) < (mean(accuracies(found[best[f]][f])) + bench.chance) / 2
 
     def rows(sweep):
         return [
@@ -402,9 +413,10 @@ def learning_rate(bench: Bench) -> Report:
                 left.plot(x, y, label=f"{NAMES[f]}, output layer at {kind} rate", **style)
                 left.fill_between(x, np.subtract(y, half), np.add(y, half), color=colour, alpha=0.12, linewidth=0)
                 right.plot(x, [min(mean(losses(found[e][f])), 1e6) for e in sweep], **style)
-        right.axhline(GUESSING, color="black", linewidth=0.8, linestyle=":")
+        guessing = math.log(len(found[tenfold[0]][bench.frameworks[0]][0].dataset["classes"]))  # nats
+        right.axhline(guessing, color="black", linewidth=0.8, linestyle=":")
         right.annotate(
-            "guessing", (1, GUESSING), (-3, 2), ("axes fraction", "data"), "offset points", ha="right", fontsize=8
+            "guessing", (1, guessing), (-3, 2), ("axes fraction", "data"), "offset points", ha="right", fontsize=8
         )
         left.set(ylabel="test accuracy", ylim=(0.3, 1))
         right.set(ylabel="mean training loss of the last epoch", yscale="log")
@@ -576,6 +588,8 @@ def freezing(bench: Bench) -> Report:
 
     def memory(name, f):
         some = found[name][f]
+        if any("cpu" not in run.device["used"] or "peak_mib" not in run.memory for run in some):
+            return None  # what a graphics card holds is not known here
         return max(run.memory["peak_mib"] for run in some) - min(run.memory["before_mib"] for run in some)
 
     header = ["what is trained"]
@@ -585,18 +599,21 @@ def freezing(bench: Bench) -> Report:
         [name]
         + [spread(accuracies(found[name][f])) for f in bench.frameworks]
         + [f"{typical(name, f):.2f}" for f in bench.frameworks]
-        + [f"{memory(name, f):.0f}" for f in bench.frameworks]
+        + [show(memory(name, f), ".0f") for f in bench.frameworks]
         for name in variants
     ]
-    device = next(iter(found["finetune"].values()))[0].device
+    devices = [run.device for per in found.values() for some in per.values() for run in some]
+    places = {f"{d['threads']} thread{'s' * (d['threads'] != 1)} of {d['cpu']!r} ({d['used']})" for d in devices}
     caption = (
         f"{variants['finetune'].num_epochs} epochs, {intervals(bench.seeds)}; seconds: the median epoch's training, images loaded, "
-        f"on {device['threads']} thread{'s' * (device['threads'] != 1)} of {device['cpu']!r}; memory: what the process grew by."
+        f"on {' and on '.join(sorted(places))}; memory: what the process grew by."
     )
     full, batch, locked = variants
 
     def change(a, b, value):
-        return each(bench.frameworks, lambda f: f"{value(a, f) / value(b, f):.2f}")
+        return each(
+            bench.frameworks, lambda f: show(value(a, f) / value(b, f) if value(a, f) and value(b, f) else None, ".2f")
+        )
 
     def less(a, b):
         kinds = {1: "ahead", 0: "undecided", -1: "behind"}
@@ -619,7 +636,7 @@ def freezing(bench: Bench) -> Report:
         for i, (name, colour) in enumerate(zip(variants, colours, strict=True)):
             for k, f in enumerate(bench.frameworks):
                 values = accuracies(found[name][f])
-                heights = (mean(values), typical(name, f), memory(name, f))
+                heights = (mean(values), typical(name, f), memory(name, f) or 0)
                 for panel, height, error in zip(panels, heights, (half_interval(values), None, None), strict=True):
                     style = {
                         "color": colour,

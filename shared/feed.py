@@ -5,6 +5,7 @@ Two frameworks that are given the same batches from the same weights run in lock
     for X, y in batches(dataset.train, size=64, batch_size=8, seed=0): ...
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def batches(split: Split, size: int, batch_size: int, seed: int, steps: int, dty
     """The first `steps` augmented batches of as many epochs of `split` as that takes, in one list of (X, y)."""
     found = []
     for epoch in range(steps):
-        found += Batches(split, size, batch_size, seed, epoch, dtype=dtype)
+        found += itertools.islice(Batches(split, size, batch_size, seed, epoch, dtype=dtype), steps - len(found))
         if len(found) >= steps:
             return found[:steps]
     return found

@@ -197,7 +197,7 @@ def parting() -> str:
             f"{s['experiment']['name']}, lr {s['experiment']['learning_rate']!r}",
             s["name"].replace("rates", "rate and decay"),
         ]
-        + [f"{s['steps'][i - 1]['loss_gap']:.0e}" if s["steps"][i - 1]["loss_gap"] else "0" for i in steps]
+        + [{0: "0", None: "–"}.get(gap) or f"{gap:.0e}" for gap in (s["steps"][i - 1]["loss_gap"] for i in steps)]
         for s in record["series"]
     ]
     return report.markdown_table(header, rows)

@@ -107,6 +107,10 @@ def write_atomically(path: Path, write):
     try:
         write(scratch)
         os.replace(scratch, path)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from error  # and not the scratch file's name
     finally:
         scratch.unlink(missing_ok=True)
 

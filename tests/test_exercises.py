@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import THIN, random_tensors, write_images
 from safetensors.numpy import save_file
 
+from conftest import THIN, random_tensors, write_images
 from shared import datasets, exercises, runs, sources
 from shared.errors import UserError
 from shared.experiments import experiment
@@ -49,8 +49,8 @@ def bench_of(material, folder, trained):
             trained.append((framework, name))
             exercises.measure_features(framework, name, data, source, None, 32, "cpu", 0, folder)
 
-    fingerprints = {h: datasets.load_dataset(data, holdout=h).fingerprint for h in (0.0, exercises.HOLDOUT)}
-    fingerprints["source"] = sources.load_source(source).fingerprint
+    fingerprints = {"data": datasets.load_dataset(data).fingerprint, "source": sources.load_source(source).fingerprint}
+    fingerprints["held out"] = datasets.load_dataset(data, holdout=exercises.HOLDOUT).fingerprint
     overrides = {"size": 32, "batch_size": 8}
     folder.mkdir(exist_ok=True)
     return exercises.Bench(
@@ -109,7 +109,7 @@ def test_runs_on_other_images_and_held_out_ones_are_not_reused(material, tmp_pat
     bench.train(wanted, seeds=[0])
     bench.train(wanted, seeds=[0], holdout=exercises.HOLDOUT)
     assert len(trained) == 4
-    bench.fingerprints[0.0] = "other images"
+    bench.fingerprints["data"] = "other images"
     bench.launch = None
     with pytest.raises(UserError, match="2 of 2 runs are missing"):
         bench.train(wanted, seeds=[0])
@@ -136,17 +136,35 @@ def test_a_folder_without_an_exercise_is_refused(tmp_path):
         exercises.recorded(tmp_path)
 
 
-def test_the_hot_dog_rows_accuracy_is_that_of_the_network_with_the_row(material, tmp_path):
-    trained = []
-    bench = bench_of(material, tmp_path / "exercise", trained)
-    scores = bench.measure("rows")
-    fills = ("mean", "nearest", "zero")
-    wanted = [experiment("hotdog-row", size=32, num_epochs=0, batch_size=8, other_row=fill) for fill in fills]
-    for fill, per in zip(fills, bench.train(wanted, seeds=[0]), strict=True):
-        for framework in runs.FRAMEWORKS:
-            assert scores[framework]["fills"][fill]["accuracy"] == pytest.approx(per[framework][0].test_accuracy)
-    assert scores["gluon"]["rows"][0]["accuracy"] == scores["gluon"]["fills"]["mean"]["accuracy"]
-    assert scores["gluon"]["rows"][0]["auc"] == pytest.approx(scores["torch"]["rows"][0]["auc"])
+@pytest.mark.parametrize("framework", runs.FRAMEWORKS)
+def test_a_rows_detector_decides_as_the_network_with_that_row_does(framework, material):
+    dataset, source = datasets.load_dataset(material[0]), sources.load_source(material[1])
+    data, nets, training = (runs.implementation(framework, part) for part in ("data", "nets", "training"))
+    device, _ = training.choose_device("cpu")
+    batches = data.test_iter(dataset.test, 32, 5)
+    features, _ = training.predict_features(nets.pretrained_net(source), batches, device)
+    # rows that look at what tells the images apart, so that decisions differ between images, and between rivals
+    mean, rng = features.mean(axis=0), np.random.default_rng(3)
+    weight = rng.normal(0, 1 / features.std(axis=0).max(), source.tensors["output.weight"].shape)
+    weight -= np.outer(weight @ mean, mean) / (mean @ mean)
+    bias = rng.normal(0, 0.3, len(weight))
+    tensors = source.tensors | {"output.weight": weight.astype("float32"), "output.bias": bias.astype("float32")}
+    source = replace(source, tensors=tensors)
+    net = nets.pretrained_net(source)
+    scores = exercises.row_scores(lambda split: training.predict_features(net, batches, device), dataset, source)
+    found = set()
+    for other_row in ("mean", "nearest", "zero"):
+        net = nets.finetune_net(source, 2)
+        nets.reuse_row(net, source, source.row("hotdog"), 0, other_row)
+        p, labels = training.predict_probabilities(net, batches, device)
+        logit = np.log(p[:, 0].astype(float)) - np.log(p[:, 1].astype(float))
+        assert scores["fills"][other_row] == pytest.approx(exercises._detector(logit, labels == 0))
+        found.add(tuple(scores["fills"][other_row].values()))
+        if other_row == "mean":
+            assert scores["rows"][0] == {"label": "hotdog", **scores["fills"]["mean"]}
+            said = scores["scores"]["hotdog"]
+            np.testing.assert_allclose(np.sort(logit), np.sort(said["hotdog"] + said["other"]), atol=5e-3)
+    assert len(found) == 3  # or the three could be mixed up
 
 
 def test_auc_is_the_share_of_pairs_in_the_right_order():
@@ -179,6 +197,126 @@ def test_gradient_descent_on_the_output_layer_grows_beyond_the_edge_and_shrinks_
     assert size_after(1.2 * edge) > 1
 
 
+# --- what the answers say, of runs that were never made ---
+
+
+def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, seconds=2.0, peak=400.0):
+    """A bench of two seeds whose runs have what `accuracy(framework, experiment, seed)` says in every epoch."""
+
+    def train(wanted, holdout_share=0.0, seeds=None):
+        def run(f, e, seed):
+            value = holdout(e) if holdout_share else accuracy(f, e, seed)
+            epochs = [{"epoch": 0, "test_accuracy": 0.5, "train_loss": None, "seconds": None}]
+            took = seconds / 2 if e.frozen else seconds
+            epochs += [
+                {"epoch": i, "test_accuracy": value, "train_loss": loss(e), "seconds": took}
+                for i in range(1, e.num_epochs + 1)
+            ]
+            memory = {"before_mib": 100.0, "peak_mib": 100 + (peak - 100) / (3 if e.frozen else 1)}
+            device = {"used": "cpu", "threads": 1, "cpu": "a processor"}
+            return runs.Run(
+                tmp_path, e.as_dict(), f, seed, {"classes": ["a", "b"]}, {}, device, {}, memory, epochs=epochs
+            )
+
+        return [{f: [run(f, e, s) for s in seeds or bench.seeds] for f in bench.frameworks} for e in wanted]
+
+    bench = exercises.Bench(tmp_path, "chapter", [0, 1], overrides={"size": 32})
+    bench.train = lambda wanted, holdout=0.0, seeds=None: train(wanted, holdout, seeds)
+    return bench
+
+
+def test_exercise_1_says_where_it_does_best_where_it_breaks_and_which_layer(tmp_path):
+    # the features bear 0.3, the output layer 1 at most; an undertrained rate below the best has not broken
+    def accuracy(f, e, seed):
+        if e.learning_rate < 0.005:
+            return 0.55
+        broke = e.learning_rate > 0.5 or e.learning_rate * e.head_lr_mult > 1.5
+        return (0.5 if broke else 0.8 + (e.learning_rate == 0.01) * 0.1) + 0.001 * seed
+
+    bench = made_up(tmp_path, accuracy, loss=lambda e: abs(e.learning_rate - 0.03))
+    bench.measure = lambda name: {f: {"edge": 0.05} for f in runs.FRAMEWORKS}
+    text = " ".join(exercises.learning_rate(bench).answer)
+    assert "does best with 0.901 ± 0.006 at 0.01 in Gluon" in text
+    assert "and breaks at 0.3 in Gluon and at 0.3 in PyTorch" in text
+    assert "stability of the output layer at a rate of 0.05 in Gluon" in text
+    assert "when that is 0.005 in Gluon" in text and "lowest at a features' rate of 0.03 in Gluon" in text
+    assert "with the features at 0.3, 10 times that rate for the output layer costs 30.0 ± 0.0 points" in text
+    assert text.count("it is the output layer that breaks first") == 2
+    bench = made_up(tmp_path, lambda f, e, seed: 0.9)
+    bench.measure = lambda name: {f: {"edge": 0.05} for f in runs.FRAMEWORKS}
+    text = " ".join(exercises.learning_rate(bench).answer)
+    assert "breaks at no rate tried in Gluon" in text and "no rate tried breaks the output layer alone" in text
+
+
+@pytest.mark.parametrize(
+    ("finetune", "scratch", "tuned_finetune", "tuned_scratch", "says"),
+    [
+        (0.9, 0.7, 0.9, 0.85, "In Gluon the gap closes by tuning (-15.0 ± 0.0 points), and after it fine-tuning is still ahead."),
+        (0.9, 0.8, 0.9, 0.95, "closes by tuning (-15.0 ± 0.0 points), and after it the network from scratch is ahead."),
+        (0.9, 0.8, 0.95, 0.8, "widens by tuning (5.0 ± 0.0 points), and after it fine-tuning is still ahead."),
+    ],
+)  # fmt: skip
+def test_exercise_2_says_what_tuning_did(tmp_path, finetune, scratch, tuned_finetune, tuned_scratch, says):
+    given = {name: experiment(name) for name in ("finetune", "scratch")}
+
+    def accuracy(f, e, seed):
+        tuned = e.learning_rate != given[e.name].learning_rate
+        of = {"finetune": (finetune, tuned_finetune), "scratch": (scratch, tuned_scratch)}[e.name]
+        return of[tuned] + 0.01 * seed
+
+    bench = made_up(tmp_path, accuracy, holdout=lambda e: e.learning_rate)  # the highest rate is chosen
+    report = exercises.tuning(bench)
+    assert says in " ".join(report.answer)
+    assert [row[1] for row in report.tables[0][2] if row[3] == "chosen"] == ["0.03", "0.3"]
+    bench = made_up(tmp_path, accuracy, holdout=lambda e: -abs(e.learning_rate - given[e.name].learning_rate))
+    assert "chose the given rate for finetune and scratch" in exercises.tuning(bench).answer[0]
+
+
+def test_exercise_3_says_ahead_behind_or_undecided(tmp_path):
+    def accuracy(f, e, seed):
+        locked = 0.9 if f == "gluon" else 0.5 + 0.4 * seed
+        return locked if e.lock_batch_norm else 0.7 if e.frozen else 0.8
+
+    report = exercises.freezing(made_up(tmp_path, accuracy))
+    text = " ".join(report.answer)
+    assert (
+        "normalised by the batch: 10.0 ± 0.0 points (ahead) in Gluon and 10.0 ± 0.0 points (ahead) in PyTorch" in text
+    )
+    assert "locked batch normalisation: -10.0 ± 0.0 points (behind) in Gluon" in text
+    assert "Locked less batch: 20.0 ± 0.0 points (ahead) in Gluon and 0.0 ± 254.1 points (undecided) in PyTorch" in text
+    assert "a frozen epoch takes 0.50 in Gluon and 0.50 in PyTorch" in text
+    assert "the memory it needs is 0.33 in Gluon" in text
+    assert report.tables[0][2][0][-2:] == ["300", "300"]
+
+
+def test_exercise_4_says_what_the_row_is_worth(tmp_path):
+    def accuracy(f, e, seed):
+        return {"finetune": 0.7, "hotdog-row": 0.6 if f == "gluon" else 0.75 + 0.2 * seed}[e.name]
+
+    def detector(auc, accuracy=0.6):
+        return {"auc": auc, "accuracy": accuracy}
+
+    rows = [
+        {"label": n, **detector(a)} for n, a in (("hotdog", 0.9), ("photocopier", 0.3), ("apple", 0.95), ("mug", 0.5))
+    ]
+    fills = {"mean": detector(0.9, 0.55), "nearest": detector(0.92, 0.8), "zero": detector(0.8, 0.5)}
+    scores = {"images": 400, "hotdog": 0, "wrong": 1, "rows": rows, "fills": fills, "scores": {}}
+    bench = made_up(tmp_path, accuracy)
+    bench.measure = lambda name: dict.fromkeys(runs.FRAMEWORKS, scores)
+    report = exercises.hotdog_row(bench)
+    text = " ".join(report.answer)
+    assert "AUC of 0.900 in Gluon and 0.900 in PyTorch, the photocopier's row with 0.300 in Gluon" in text
+    assert "Of the 2 other rows, 1 in Gluon and 1 in PyTorch rank the images better" in text
+    assert "0.550 in Gluon and 0.550 in PyTorch with the mean of all other rows; 0.800 in Gluon" in text
+    assert "differs from two random rows by -10.0 ± 0.0 points (behind) in Gluon and 15.0 ± 127.1 points (which" in text
+    assert ["2 (apple), the best of the 2 others", "0.950", "0.950", "0.600", "0.600"] in report.tables[0][2]
+    assert report.tables[0][2][-1][:2] == ["the 2 others, median", "0.725"]
+    bench.seeds = [0]
+    assert "-10.0 points (which the seeds do not tell from nothing) in Gluon" in " ".join(
+        exercises.hotdog_row(bench).answer
+    )
+
+
 def test_intervals_are_students():
     # t(0.975, 2) = 4.303
     assert exercises.half_interval([1.0, 2.0, 3.0]) == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
@@ -204,5 +342,18 @@ def test_the_command_answers_in_one_framework_and_refuses_what_cannot_be(materia
     assert "Gluon" not in answer and (folder / "picture.png").is_file()
     assert {file.name for file in folder.glob("*/*")} == {"run.json"}
     assert "one seed" in answer
-    refused = hotdog("5")
-    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+    for wrong in (["5"], [], ["1", "--epochs", "0"], ["1", "--size", "8"]):
+        refused = hotdog(*wrong)
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+
+
+def test_exercise_4_needs_both_rows_a_third_and_two_classes(material):
+    data, source = (
+        load(name) for load, name in zip((datasets.load_dataset, sources.load_source), material, strict=True)
+    )
+    exercises.check_rows(source, data)
+    for wrong in (replace(source, classes=None), replace(source, classes=("hotdog", *source.classes[2:], "mug"))):
+        with pytest.raises(UserError, match="exercise 4 needs output rows labelled hotdog and photocopier"):
+            exercises.check_rows(wrong, data)
+    with pytest.raises(UserError, match="has 3 classes"):
+        exercises.check_rows(source, replace(data, classes=("hotdog", "mug", "taco")))

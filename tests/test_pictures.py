@@ -53,8 +53,8 @@ def test_pictures_are_small_files_wide_enough_to_read(drawn, name):
 def test_recorded_pictures_are_what_the_command_draws(drawn, name):
     old, new = (np.asarray(Image.open(f / name).convert("RGB"), float) for f in (plots.RECORDS / "pictures", drawn))
     assert old.shape == new.shape
-    # of 255 levels; another processor may round a pixel otherwise
-    assert np.abs(old - new).mean() < 1, "run `uv run hotdog pictures`"
+    # another processor may round a few pixels otherwise; a line that has moved is hundreds of them
+    assert (np.abs(old - new).max(axis=2) > 30).sum() < 50, "run `uv run hotdog pictures`"
 
 
 def test_pictures_need_the_records(tmp_path, monkeypatch):

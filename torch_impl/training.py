@@ -17,15 +17,16 @@ from shared.devices import torch_reason
 from shared.errors import UserError
 from shared.runs import Epoch
 
+# TF32 keeps 10 of float32's 23 bits of fraction; nothing computed with it could be compared with another framework.
+torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
 
 def seed_everything(seed):
     """Derive every generator of a PyTorch run from `seed`: augmentation, shuffling, weights and workers all draw from torch's."""
     random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)
-    # On a GPU the same seed gives the same run only with cuDNN's deterministic kernels; and TF32 keeps 10 bits of what is float32.
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True  # on a GPU the same seed gives the same run only with these kernels
 
 
 def choose_device(wanted="auto"):

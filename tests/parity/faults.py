@@ -206,6 +206,11 @@ FAULTS = (
         "child.track_running_stats = False", "pass",
     ),
     fault(
+        "features of the first batch only", TORCH_TRAINING, 3, "torch: logits from predicted features: logits has shape",
+        "net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches]",
+        "net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches[:1]]",
+    ),
+    fault(
         "batch normalisation that is not locked", TORCH_NETS, 10, "torch, locked: loss in training and in evaluation",
         "setattr(module, name, locked)", "pass",
     ),

