@@ -19,7 +19,7 @@ from pathlib import Path
 
 from shared import report, runs
 from shared.errors import UserError
-from shared.quotes import ROOT
+from shared.quotes import ROOT, name_of
 
 CHAPTER = ROOT / "chapter.md"
 COG_MARKER = re.compile(r"^<!-- \[\[\[.*?\]\]\] -->\n", re.MULTILINE | re.DOTALL)
@@ -91,7 +91,7 @@ def _in_one_framework(text, framework):
     quotes, begun = [m for m in PYTHON.finditer(text) if m["file"]], set()
 
     def rest(file):
-        quoted = {_name(node) for m in quotes if m["file"] == file for node in ast.parse(m["code"]).body}
+        quoted = {name_of(node) for m in quotes if m["file"] == file for node in ast.parse(m["code"]).body}
         code = "" if file in begun else _rest(file, quoted)
         begun.add(file)
         return f"The rest of [`{file}`]({file}):\n\n```python\n{code}\n```\n\n" if code else ""
@@ -112,17 +112,11 @@ def _in_one_framework(text, framework):
     return PYTHON.sub(convert, text)
 
 
-def _name(node):
-    return getattr(node, "name", None) or (
-        getattr(node.targets[0], "id", None) if isinstance(node, ast.Assign) else None
-    )
-
-
 def _rest(file, quoted):
     """The source of `file` without its docstring and the functions, classes and constants called `quoted`."""
     text = (ROOT / file).read_text(encoding="utf-8")
     tree, lines = ast.parse(text), text.splitlines()
-    left_out = [node for node in tree.body if _name(node) in quoted]
+    left_out = [node for node in tree.body if name_of(node) in quoted]
     left_out += tree.body[:1] if ast.get_docstring(tree) is not None else []
     for node in left_out:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])

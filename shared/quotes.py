@@ -21,6 +21,13 @@ RECORDS = Path(__file__).parent / "results"
 ROOMS = {"gluon": "gluon_impl", "torch": "torch_impl"}
 
 
+def name_of(node: ast.stmt) -> str | None:
+    """The name that a statement defines: a function's, a class's or a constant's."""
+    return getattr(node, "name", None) or (
+        getattr(node.targets[0], "id", None) if isinstance(node, ast.Assign) else None
+    )
+
+
 def source_of(file: str, *names: str) -> str:
     """The source of the functions, classes, constants or methods (`Class.method`) `names` of `file`, a path from the root.
 
@@ -31,7 +38,7 @@ def source_of(file: str, *names: str) -> str:
 
     def find(nodes, prefix=""):
         for node in nodes:
-            name = getattr(node, "name", None) or (node.targets[0].id if isinstance(node, ast.Assign) else None)
+            name = name_of(node)
             if name:
                 first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
                 lines = text.splitlines()[first - 1 : node.end_lineno]
