@@ -9,9 +9,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import write_images
 from PIL import Image
 
+from conftest import write_images
 from shared import datasets
 from shared.errors import UserError
 

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from conftest import write_images
 from safetensors.numpy import load_file
 
+from conftest import write_images
 from shared import runs
 from shared.datasets import load_dataset
 from shared.errors import UserError

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import THIN, random_tensors
 from safetensors.numpy import save_file
 
+from conftest import THIN, random_tensors
 from shared import sources
 from shared.errors import UserError
 from shared.sources import Architecture, load_source, recognise, tensor_shapes
