@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -246,3 +247,19 @@ def test_untrained_logits_agree_on_real_photographs(version, real):
         torch_logits = torch_nets.pretrained_net(source).eval()(torch.from_numpy(pixels.asnumpy())).numpy()
     assert np.abs(gluon_logits).max() > 1
     assert np.abs(gluon_logits - torch_logits).max() < 1e-4
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_the_command_stops_its_processes_and_keeps_what_they_have(stop, images, thin_file, tmp_path):
+    command = ["run", "finetune", "--framework", "torch", "--data", images, "--source", thin_file, "--size", "32"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shared.cli", *map(str, command), "--epochs", "100000", "--out", "runs"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert any("epoch 2/" in line for line in process.stdout)  # in the middle of training
+    process.send_signal(stop)  # to the command alone: its processes have to hear of it from there
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "hotdog: interrupted; what was recorded so far is kept\n")
+    (run,) = runs.read_runs(tmp_path / "runs")
+    assert run.status == "interrupted" and len(run.epochs) > 2
