@@ -2,15 +2,12 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from test_default import run_of
+from test_default import hotdog, run_of
 
 from shared import cli, lockstep, plots, runs
 from shared.datasets import load_dataset
@@ -21,14 +18,6 @@ from shared.sources import load_source
 ROOT = Path(__file__).parent.parent
 NAMES = ("contact-sheet.png", "augmentations.png", "curves.png", "where-they-part.png")
 NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4))
-
-
-def hotdog(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "shared.cli", *map(str, arguments)],
-        capture_output=True, text=True, cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "HOTDOG_CACHE": str(folder / "cache")},
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
