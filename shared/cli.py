@@ -638,11 +638,13 @@ def exercise(
         )
         # Thin networks gain little from a second core, so both frameworks run at once.
         arguments = (tasks, data, source, limit, holdout, device.value, workers, folder)
-        sys.exit(1) if run_in_processes(list(tasks), arguments, True, _exercise_runs) else None
+        if run_in_processes(list(tasks), arguments, True, _exercise_runs):
+            sys.exit(1)
 
     def inspect(name, frameworks):
         arguments = (name, data, source, limit, bench.experiment("finetune").size, device.value, workers, folder)
-        sys.exit(1) if run_in_processes(frameworks, arguments, True, _measure) else None
+        if run_in_processes(frameworks, arguments, True, _measure):
+            sys.exit(1)
 
     overrides = {key: value for key, value in {"size": size, "batch_size": batch_size}.items() if value is not None}
     bench = exercises.Bench(

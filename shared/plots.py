@@ -4,7 +4,6 @@ They are made to be read 700 pixels wide: seven inches with letters of nine poin
 """
 
 import io
-import json
 import math
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
 
-from shared import datasets, feed  # noqa: E402
+from shared import datasets, feed, lockstep  # noqa: E402
 from shared.datasets import Dataset  # noqa: E402
 from shared.errors import UserError  # noqa: E402
 from shared.report import NAMES, title  # noqa: E402
@@ -275,7 +274,7 @@ def chapter_pictures(out: Path) -> list[Path]:
         )
     mini = datasets.load_dataset("mini")
     found = [run for run in read_runs(RECORDS / "seeds") if run.status == "finished"]
-    divergence = json.loads((RECORDS / "divergence.json").read_text(encoding="utf-8"))
+    divergence = lockstep.read_record(RECORDS / "divergence.json")
     from shared import exercises  # they draw with what is above
 
     return [

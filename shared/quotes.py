@@ -13,7 +13,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from shared import exercises, experiments, parity, report, runs
+from shared import exercises, experiments, lockstep, parity, report, runs
 from shared.sources import HOTDOG, MINI_FILE, load_source
 
 ROOT = Path(__file__).parent.parent
@@ -196,7 +196,7 @@ def start_slope_asymptote() -> str:
 
 def parting() -> str:
     """How far the two losses are apart after some steps in lockstep, from `results/divergence.json`."""
-    record = json.loads((RECORDS / "divergence.json").read_text(encoding="utf-8"))
+    record = lockstep.read_record(RECORDS / "divergence.json")
     steps = (1, 2, 4, 8, 16, len(record["series"][0]["steps"]))
     header = ["experiment", "numbers", *(f"step {i}" for i in steps)]
     rows = [
