@@ -511,7 +511,7 @@ def parity(
 
     def have():
         found = runs.read_runs(out) if out.is_dir() else []
-        return equivalence.matching(found, chosen, dataset.fingerprint, network, range(seeds))
+        return equivalence.matching(found, chosen, dataset.fingerprint, network, range(seeds), device.value)
 
     code = 0
     for frameworks, lacking in equivalence.missing(have(), chosen, range(seeds), together):

@@ -204,11 +204,16 @@ def compare_accuracies(outcomes: list[Outcome], margin: float = MARGIN) -> Compa
     difference, spread = float(gaps.mean()), float(gaps.std(ddof=1)) if len(seeds) > 1 else UNKNOWN_SPREAD
     if len(seeds) == 1:
         half, p = math.inf, 1.0
-    elif spread < 1e-12:  # every pair differs by the same: the t-statistic would be 0 / 0
-        half, p = 0.0, float(abs(difference) >= margin)
     else:
-        half = float(stats.t.ppf(0.95, len(seeds) - 1)) * spread / math.sqrt(len(seeds))
-        p = float(ttost_paired(torch, gluon, -margin, margin)[0])
+        flat = spread < 1e-12  # every pair differs by the same: the t-statistic would be 0 / 0
+        if flat:
+            spread = 1 / len(by["gluon", seeds[0]].correct)  # an accuracy is known no finer than to one image
+        error = spread / math.sqrt(len(seeds))
+        half = float(stats.t.ppf(0.95, len(seeds) - 1)) * error
+        if flat:
+            p = float(stats.t.sf((margin - abs(difference)) / error, len(seeds) - 1))
+        else:
+            p = float(ttost_paired(torch, gluon, -margin, margin)[0])
     low, high = difference - half, difference + half
     different = low > margin or high < -margin
     verdict = "equivalent" if p < 0.05 else "different" if different else "undecided"
@@ -264,8 +269,9 @@ def compare_all(outcomes: list[Outcome], margin: float = MARGIN) -> list[Compari
 def ranking(outcomes: list[Outcome], framework: str) -> list[tuple[str, float]]:
     """(experiment, mean accuracy) of one framework, the best first."""
     mine = [o for o in outcomes if o.framework == framework]
-    means = {name: np.mean([o.accuracy for o in mine if o.experiment == name]) for name in {o.experiment for o in mine}}
-    return sorted(((name, float(mean)) for name, mean in means.items()), key=lambda entry: (-entry[1], entry[0]))
+    names = {o.experiment for o in mine}
+    means = {name: statistics.fmean(o.accuracy for o in mine if o.experiment == name) for name in names}
+    return sorted(means.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
 def decided(outcomes: list[Outcome], framework: str, better: str, worse: str) -> bool:
@@ -317,10 +323,12 @@ def order_sentences(outcomes: list[Outcome]) -> list[str]:
 # --- run records ---
 
 
-def matching(found: list[Run], experiments: list[Experiment], dataset: str, source: Source, seeds) -> dict:
+def matching(
+    found: list[Run], experiments: list[Experiment], dataset: str, source: Source, seeds, device: str = "auto"
+) -> dict:
     """{(experiment name, framework, seed): run} of the finished runs that are exactly these experiments; the latest of each.
 
-    dataset: its fingerprint. A row is the same by its label and by its number.
+    dataset: its fingerprint. A row is the same by its label and by its number. device: `cpu` or `gpu` for runs made on one only.
     """
 
     def numbered(experiment, row):
@@ -335,6 +343,7 @@ def matching(found: list[Run], experiments: list[Experiment], dataset: str, sour
         and numbered(run.experiment, run.source["row"]) == wanted.get(run.experiment["name"])
         and (run.dataset["fingerprint"], run.source["fingerprint"]) == (dataset, source.fingerprint)
         and run.seed in seeds
+        and device in ("auto", "gpu" if run.device["gpu"] else "cpu")
     }
 
 
@@ -357,7 +366,8 @@ def where_they_ran(found: list[Run]) -> list[str]:
     lines = []
     for framework in FRAMEWORKS:
         devices = {f"{r.device['used']} ({r.device['why']})" for r in found if r.framework == framework}
-        lines.append(f"{framework} ran on {', '.join(sorted(devices))}")
+        if devices:
+            lines.append(f"{framework} ran on {', '.join(sorted(devices))}")
     return lines
 
 

@@ -84,7 +84,8 @@ def check_torch_loop(dataset, name):
             d2l_torch.train_ch13(book_net, train_iter, test_batches, loss, trainer, NUM_EPOCHS, devices)
             state = {canonical_from_torchvision(key): t.cpu().numpy() for key, t in book_net.state_dict().items()}
             after[side] = {tensor: state[tensor] for tensor in before[side]}
-    return _same(f"{name}: d2l.torch.train_ch13", before, after)
+    place = "" if devices[0].type == "cpu" else ", both on the GPU"
+    return _same(f"{name}: d2l.torch.train_ch13{place}", before, after)
 
 
 def ladder_widths(version):

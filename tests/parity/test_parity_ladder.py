@@ -132,16 +132,3 @@ def test_rung_10_locked_batch_normalisation(scene, keep):
 
 def test_rung_11_row_reuse(scene, keep):
     keep(ladder.check_row_reuse(scene))
-
-
-def test_devices_say_where_each_framework_runs(monkeypatch):
-    assert ladder.where("cpu").name == "cpu"
-    monkeypatch.setattr(ladder.torch.cuda, "is_available", lambda: False)
-    with pytest.raises(pytest.UsageError, match="PyTorch finds no GPU"):
-        ladder.where("gpu")
-    monkeypatch.setattr(ladder.torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(ladder.devices, "gluon_reason", lambda mx: (False, "its wheel has no code for this GPU"))
-    apart = ladder.where("gpu")
-    assert (str(apart.torch), str(apart.gluon), apart.name) == ("cuda", "cpu(0)", "torch on gpu, gluon on cpu")
-    monkeypatch.setattr(ladder.devices, "gluon_reason", lambda mx: (True, "a GPU"))
-    assert ladder.where("gpu").name == "gpu"

@@ -14,6 +14,8 @@ from shared import feed, parity
 from shared.errors import UserError
 from shared.experiments import experiment
 from shared.parity import Mismatch, Outcome, compare, compare_accuracies, within
+from shared.runs import Run
+from shared.sources import load_source
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,6 +120,17 @@ def test_verdicts(gluon, torch, verdict):
     assert compare_accuracies(outcomes(gluon, torch)).verdict == verdict
 
 
+def test_seeds_without_spread_are_trusted_no_further_than_to_one_image():
+    few, many = (
+        [Outcome("frozen", f, seed, np.arange(n) % 4 > 0) for f in ("gluon", "torch") for seed in (0, 1)]
+        for n in (32, 3200)
+    )
+    found = compare_accuracies(few)
+    assert (found.difference, found.high) == (0, pytest.approx(stats.t.ppf(0.95, 1) / 32 / math.sqrt(2)))
+    assert found.verdict == "undecided" and found.p == pytest.approx(stats.t.sf(0.03 * 32 * math.sqrt(2), 1))
+    assert compare_accuracies(many).verdict == "equivalent"
+
+
 def test_a_verdict_of_equivalent_means_an_interval_inside_the_margin():
     rng = np.random.default_rng(0)
     verdicts = set()
@@ -179,6 +192,23 @@ def test_order_of_the_experiments():
     assert parity.order_sentences(turned)[2:] == parity.contradictions(turned)
     near = outcomes([900, 905, 910], [906, 906, 900]) + outcomes([903, 905, 908], [904, 904, 906], name="scratch")
     assert parity.contradictions(near) == []
+
+
+def test_runs_of_one_device_can_be_asked_for(tmp_path):
+    source, some = load_source("mini"), experiment("frozen", "mini")
+
+    def run(seed, gpu):
+        folder = tmp_path / f"run{seed}"
+        folder.mkdir()
+        (folder / "test_probabilities.csv").touch()
+        device = {"used": "cuda" if gpu else "cpu", "why": gpu or "there is none", "gpu": gpu}
+        about = {"fingerprint": source.fingerprint, "row": None}
+        return Run(folder, some.as_dict(), "torch", seed, {"fingerprint": "d"}, about, device, {}, status="finished")
+
+    found = [run(0, None), run(1, "NVIDIA A100")]
+    for device, seeds in (("auto", {0, 1}), ("cpu", {0}), ("gpu", {1})):
+        assert {seed for _, _, seed in parity.matching(found, [some], "d", source, range(3), device)} == seeds
+    assert parity.where_they_ran(found) == ["torch ran on cpu (there is none), cuda (NVIDIA A100)"]
 
 
 def test_a_record_gives_back_what_was_written(tmp_path):

@@ -1,0 +1,88 @@
+"""Both implementations, each on a device that is not the one its data comes from: pretended ones, so that it holds on any machine.
+
+`--device gpu` climbs the ladder on real ones.
+"""
+
+import mxnet as mx
+import pytest
+import torch
+
+import gluon_impl.training
+from shared import devices, runs
+from shared.experiments import CHAPTER, experiment
+from shared.sources import Architecture, load_source
+
+from . import faults, ladder, pretend_gpu
+
+
+@pytest.fixture
+def apart(drawings, monkeypatch):
+    """A scene with MXNet on its second CPU device and PyTorch on a GPU that is not there."""
+    source = ladder.random_source(Architecture(2, layers=(1, 1, 1, 1), channels=(8, 8, 16, 32, 64)))
+    with pretend_gpu.pretended(monkeypatch) as cuda:
+        where = ladder.Where(mx.cpu(1), cuda, "pretended")
+        yield ladder.Scene("shallow", source, drawings, size=32, batch_size=16, where=where)
+
+
+def test_parity_holds_on_other_devices(apart, kinds, solid):
+    nets = ladder.twins(apart, apart.experiment("finetune"))
+    assert nets["gluon"].output.bias.list_ctx() == [mx.cpu(1)]
+    assert {t.device for t in nets["torch"].state_dict().values()} == {pretend_gpu.CUDA}
+    for check in ladder.climb(apart, kinds, solid, CHAPTER, steps=4):
+        check()
+
+
+LEFT_BEHIND = [
+    ("torch's training batch", "torch_impl/training.py", "X, y = X.to(device), y.to(device)", "pass", "on cpu"),
+    ("torch's labels", "torch_impl/training.py", "X, y = X.to(device), y.to(device)", "X = X.to(device)", "on cpu"),
+    ("torch's test batch", "torch_impl/training.py", "net(X.to(device)).softmax", "net(X).softmax", "on cpu"),
+    ("torch's probabilities", "torch_impl/training.py", ".softmax(dim=1).cpu()", ".softmax(dim=1)", "to numpy"),
+    ("torch's tensors", "torch_impl/nets.py", ".detach().cpu()", ".detach()", "to numpy"),
+    (
+        "Gluon's training batch",
+        "gluon_impl/training.py",
+        "X, y = X.as_in_ctx(device), y.as_in_ctx(device)",
+        "pass",
+        r"on cpu\(0\)",
+    ),
+    (
+        "Gluon's test batch",
+        "gluon_impl/training.py",
+        "net(X.as_in_ctx(device))).asnumpy()",
+        "net(X)).asnumpy()",
+        r"on cpu\(0\)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "file", "old", "new", "sign"), LEFT_BEHIND, ids=[row[0] for row in LEFT_BEHIND])
+def test_parity_catches_what_is_left_on_the_cpu(what, file, old, new, sign, apart):
+    framework = file.split("_")[0]
+    some = apart.experiment("finetune")
+    net = ladder.twins(apart, some)[framework]
+    with faults.planted(faults.fault(what, file, 0, "", old, new)), pytest.raises(Exception, match=sign):
+        ladder.train(framework, net, some, ladder.steps_of(apart, 2), apart)
+
+
+def test_parity_runs_record_the_device_they_used(drawings, tmp_path, monkeypatch):
+    monkeypatch.setattr(gluon_impl.training, "choose_device", lambda wanted: (mx.cpu(1), "another one"))
+    source, some = load_source("mini"), experiment("hotdog-row", "mini", num_epochs=1, size=32)
+    with pretend_gpu.pretended(monkeypatch):
+        made = {f: runs.execute(f, some, drawings, source, 0, "gpu", tmp_path) for f in runs.FRAMEWORKS}
+    assert (made["torch"].device["used"], made["torch"].device["gpu"]) == ("cuda", "pretended GPU")
+    assert made["gluon"].device["used"] == "cpu(1)"
+    for run in made.values():
+        assert run.status == "finished" and (run.folder / "weights.safetensors").is_file()
+
+
+def test_devices_say_where_each_framework_runs(monkeypatch):
+    assert ladder.where("cpu").name == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(pytest.UsageError, match="PyTorch finds no GPU"):
+        ladder.where("gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices, "gluon_reason", lambda mx: (False, "its wheel has no code for this GPU"))
+    apart = ladder.where("gpu")
+    assert (str(apart.torch), str(apart.gluon), apart.name) == ("cuda", "cpu(0)", "torch on gpu, gluon on cpu")
+    monkeypatch.setattr(devices, "gluon_reason", lambda mx: (True, "a GPU"))
+    assert ladder.where("gpu").name == "gpu"
