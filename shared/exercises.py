@@ -592,21 +592,24 @@ def freezing(bench: Bench) -> Report:
             return None  # what a graphics card holds is not known here
         return max(run.memory["peak_mib"] for run in some) - min(run.memory["before_mib"] for run in some)
 
+    weighed = any(memory(name, f) for name in variants for f in bench.frameworks)
     header = ["what is trained"]
-    for what in ("test accuracy", "s per epoch", "memory, MiB"):
+    for what in ("test accuracy", "s per epoch", "memory, MiB")[: 3 if weighed else 2]:
         header += [f"{NAMES[f]} {what}" for f in bench.frameworks]
     rows = [
         [name]
         + [spread(accuracies(found[name][f])) for f in bench.frameworks]
         + [f"{typical(name, f):.2f}" for f in bench.frameworks]
-        + [show(memory(name, f), ".0f") for f in bench.frameworks]
+        + [show(memory(name, f), ".0f") for f in bench.frameworks if weighed]
         for name in variants
     ]
     devices = [run.device for per in found.values() for some in per.values() for run in some]
-    places = {f"{d['threads']} thread{'s' * (d['threads'] != 1)} of {d['cpu']!r} ({d['used']})" for d in devices}
+    places = {
+        d["gpu"] or f"{d['threads']} thread{'s' * (d['threads'] != 1)} of {d['cpu']!r} ({d['used']})" for d in devices
+    }
     caption = (
         f"{variants['finetune'].num_epochs} epochs, {intervals(bench.seeds)}; seconds: the median epoch's training, images loaded, "
-        f"on {' and on '.join(sorted(places))}; memory: what the process grew by."
+        f"on {' and on '.join(sorted(places))}" + ("; memory: what the process grew by." if weighed else ".")
     )
     full, batch, locked = variants
 
@@ -625,19 +628,19 @@ def freezing(bench: Bench) -> Report:
         f"features frozen with locked batch normalisation: {less(full, locked)}.",
         f"Locked less batch: {less(locked, batch)}. The features are the same to the bit in both; what differs is what the output "
         "layer is trained on.",
-        f"In multiples of fine-tuning's, a frozen epoch takes {change(batch, full, typical)}, and the memory it needs is "
-        f"{change(batch, full, memory)}.",
+        f"In multiples of fine-tuning's, a frozen epoch takes {change(batch, full, typical)}"
+        + (f", and the memory it needs is {change(batch, full, memory)}." if weighed else "."),
     ]
 
     def draw(figure):
-        panels = figure.subplots(1, 3)
+        panels = figure.subplots(1, 3 if weighed else 2)
         colours = (COLOURS["finetune"], COLOURS["frozen"], "#98df8a")
         short = ["fine-\ntuned", "frozen,\nbatch", "frozen,\nlocked"]
         for i, (name, colour) in enumerate(zip(variants, colours, strict=True)):
             for k, f in enumerate(bench.frameworks):
                 values = accuracies(found[name][f])
                 heights = (mean(values), typical(name, f), memory(name, f) or 0)
-                for panel, height, error in zip(panels, heights, (half_interval(values), None, None), strict=True):
+                for panel, height, error in zip(panels, heights, (half_interval(values), None, None), strict=False):
                     style = {
                         "color": colour,
                         "hatch": HATCHES[f],
@@ -646,7 +649,7 @@ def freezing(bench: Bench) -> Report:
                         "capsize": 3,
                     }
                     panel.bar(i + 0.4 * k, height, 0.36, yerr=error, **style)
-        for panel, title in zip(panels, ("test accuracy", "seconds per epoch", "memory, MiB"), strict=True):
+        for panel, title in zip(panels, ("test accuracy", "seconds per epoch", "memory, MiB"), strict=False):
             panel.set(title=title, xticks=[0.2, 1.2, 2.2], xticklabels=short)
         panels[0].set_ylim(0.4, 1)
         panels[1].legend(handles=_patches(bench.frameworks), fontsize=8)

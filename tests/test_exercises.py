@@ -200,7 +200,7 @@ def test_gradient_descent_on_the_output_layer_grows_beyond_the_edge_and_shrinks_
 # --- what the answers say, of runs that were never made ---
 
 
-def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, seconds=2.0, peak=400.0):
+def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, seconds=2.0, peak=400.0, device="cpu"):
     """A bench of two seeds whose runs have what `accuracy(framework, experiment, seed)` says in every epoch."""
 
     def train(wanted, holdout_share=0.0, seeds=None):
@@ -213,9 +213,10 @@ def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, secon
                 for i in range(1, e.num_epochs + 1)
             ]
             memory = {"before_mib": 100.0, "peak_mib": 100 + (peak - 100) / (3 if e.frozen else 1)}
-            device = {"used": "cpu", "threads": 1, "cpu": "a processor"}
+            gpu = None if device == "cpu" else "a graphics card"
+            where = {"used": device, "gpu": gpu, "threads": 1, "cpu": "a processor"}
             return runs.Run(
-                tmp_path, e.as_dict(), f, seed, {"classes": ["a", "b"]}, {}, device, {}, memory, epochs=epochs
+                tmp_path, e.as_dict(), f, seed, {"classes": ["a", "b"]}, {}, where, {}, memory, epochs=epochs
             )
 
         return [{f: [run(f, e, s) for s in seeds or bench.seeds] for f in bench.frameworks} for e in wanted]
@@ -287,6 +288,15 @@ def test_exercise_3_says_ahead_behind_or_undecided(tmp_path):
     assert "a frozen epoch takes 0.50 in Gluon and 0.50 in PyTorch" in text
     assert "the memory it needs is 0.33 in Gluon" in text
     assert report.tables[0][2][0][-2:] == ["300", "300"]
+
+
+def test_exercise_3_claims_no_memory_for_a_graphics_card(tmp_path):
+    report = exercises.freezing(made_up(tmp_path, lambda f, e, seed: 0.9, device="cuda"))
+    caption, header, rows = report.tables[0]
+    assert "memory" not in " ".join([caption, *header, *report.answer])
+    assert "images loaded, on a graphics card." in caption
+    assert all(len(row) == len(header) for row in rows)
+    report.save_picture(tmp_path / "picture.png")
 
 
 def test_exercise_4_says_what_the_row_is_worth(tmp_path):
