@@ -95,10 +95,14 @@ def predict_probabilities(net, batches, device):
     return numpy.concatenate(probabilities), numpy.concatenate(labels).astype("int64")
 
 
-def predict_features(net, batches, device):
-    """What the output layer is given: features (N, width) float32 and labels (N,) int64 for all images in `batches`."""
+def predict_features(net, batches, device, training=False):
+    """What the output layer is given: features (N, width) float32 and labels (N,) int64 for all images in `batches`.
+
+    training: as training gives them, batch normalisation normalising by the batch.
+    """
     _move(net, device)
-    outputs = [(net.features(X.as_in_ctx(device)).asnumpy().reshape(len(y), -1), y.asnumpy()) for X, y in batches]
+    with autograd.train_mode() if training else autograd.predict_mode():
+        outputs = [(net.features(X.as_in_ctx(device)).asnumpy().reshape(len(y), -1), y.asnumpy()) for X, y in batches]
     features, labels = zip(*outputs, strict=True)
     return numpy.concatenate(features), numpy.concatenate(labels).astype("int64")
 

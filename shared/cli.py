@@ -642,7 +642,8 @@ def exercise(
             sys.exit(1)
 
     def inspect(name, frameworks):
-        arguments = (name, data, source, limit, bench.experiment("finetune").size, device.value, workers, folder)
+        some = bench.experiment("finetune")
+        arguments = (name, data, source, limit, some.size, some.batch_size, device.value, workers, folder)
         if run_in_processes(frameworks, arguments, True, _measure):
             sys.exit(1)
 

@@ -114,7 +114,7 @@ class Bench:
             for f in self.frameworks:
                 try:
                     record = json.loads((self.folder / f"{name}-{f}.json").read_text(encoding="utf-8"))
-                    if record["fingerprints"] == self._wanted():
+                    if record["settings"] == self._settings(name):
                         found[f] = record
                 except (FileNotFoundError, ValueError, KeyError):
                     pass  # measured anew
@@ -130,8 +130,9 @@ class Bench:
                 raise UserError(f"{self.folder} has no {name}-{f}.json that fits: do the exercise again")
         return found
 
-    def _wanted(self):
-        return [self.fingerprints["data"], self.fingerprints["source"], self.experiment("finetune").size]
+    def _settings(self, name):
+        some = self.experiment("finetune")
+        return measured_with(name, self.fingerprints["data"], self.fingerprints["source"], some.size, some.batch_size)
 
 
 SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "fingerprints")
@@ -175,22 +176,30 @@ def train_runs(framework, tasks, data, source, limit, holdout, device, workers, 
 # --- what features are worth before any training ---
 
 
-def measure_features(framework, name, data, source, limit, size, device, workers, out):
+def measure_features(framework, name, data, source, limit, size, batch_size, device, workers, out):
     """Measure `name` (one of MEASUREMENTS) in `framework`, in this process, and write it to `out`/`name`-`framework`.json."""
     dataset, network = datasets.load_dataset(data, limit), sources.load_source(source)
     implementation = {part: runs.implementation(framework, part) for part in ("data", "nets", "training")}
     where, _ = implementation["training"].choose_device(device)
+    implementation["training"].seed_everything(0)
     net = implementation["nets"].pretrained_net(network)
 
-    def features_of(split):
-        batches = implementation["data"].test_iter(split, size, 64, workers)
-        return implementation["training"].predict_features(net, batches, where)
+    def features_of(split, training=False):
+        batches = implementation["data"].train_iter if training else implementation["data"].test_iter
+        batches = batches(split, size, batch_size, workers)
+        return implementation["training"].predict_features(net, batches, where, training)
 
     record = MEASUREMENTS[name](features_of, dataset, network)
-    record["fingerprints"] = [dataset.fingerprint, network.fingerprint, size]
+    record["settings"] = measured_with(name, dataset.fingerprint, network.fingerprint, size, batch_size)
     record |= {"device": str(where), "versions": runs.package_versions()}
     text = json.dumps(record, indent=None if name == "rows" else 1)
     runs.write_atomically(out / f"{name}-{framework}.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def measured_with(name, data, source, size, batch_size) -> dict:
+    """What a measurement depends on: fingerprints, the side of the crops, and for features in train mode the batch."""
+    settings = {"data": data, "source": source, "size": size}
+    return settings | {"batch_size": batch_size} if name == "limit" else settings
 
 
 def check_rows(source, dataset):
@@ -208,21 +217,22 @@ def check_rows(source, dataset):
         )
 
 
-def edge_of_stability(features_of, dataset, source) -> dict:
-    """How fast the output layer can learn from the features as they are before it overshoots.
+def stability_limit(features_of, dataset, source) -> dict:
+    """Up to which rate the output layer cannot overshoot, on the features that the first epoch of fine-tuning would give it.
 
-    The Hessian of the mean cross-entropy over the output layer's weights and biases is at most half the second moment of the
-    features (with a 1 appended for the bias); for two classes it is that where both have probability one half. Gradient
-    descent on a quadratic diverges above 2 / (largest eigenvalue), hence above 4 / (largest eigenvalue of the second moment).
+    Those are of random views, normalised by the batch: training never sees the running statistics. The Hessian of the mean
+    cross-entropy over the output layer's weights and biases is at most half the second moment of the features (with a 1 appended
+    for the bias); for two classes it is that where both have probability one half. Gradient descent on a quadratic diverges
+    above 2 / (largest eigenvalue), hence above 4 / (largest eigenvalue of the second moment).
     """
-    features, _ = features_of(dataset.train)
+    features, _ = features_of(dataset.train, training=True)
     extended = np.column_stack([features.astype(np.float64), np.ones(len(features))])
     largest = float(np.linalg.eigvalsh(extended.T @ extended / len(extended))[-1])
     return {
         "images": len(features),
         "mean_norm": float(np.linalg.norm(features, axis=1).mean()),
         "largest_eigenvalue": largest,
-        "edge": 4 / largest,
+        "limit": 4 / largest,
     }
 
 
@@ -267,7 +277,7 @@ def _detector(scores, is_hotdog):
     return {"auc": float(area), "accuracy": float(((scores > 0) == is_hotdog).mean())}
 
 
-MEASUREMENTS = {"edge": edge_of_stability, "rows": row_scores}
+MEASUREMENTS = {"limit": stability_limit, "rows": row_scores}
 
 
 # --- numbers of several seeds ---
@@ -317,16 +327,19 @@ def intervals(seeds: list[int]) -> str:
 def learning_rate(bench: Bench) -> Report:
     """Exercise 1: what becomes of fine-tuning when its learning rate goes up and up, and which layer breaks first?"""
     base = replace(bench.experiment("finetune"), num_epochs=bench.epochs or 2)
-    rates = [one_digit(base.learning_rate * factor) for factor in (1 / 3, 1, 10 / 3, 10, 100 / 3, 100, 1000 / 3)]
+    rates = [one_digit(base.learning_rate * factor) for factor in (1 / 10, 1 / 3, 1, 10 / 3, 10, 100 / 3, 100)]
     tenfold = [replace(base, learning_rate=rate) for rate in rates]
-    same = [replace(base, learning_rate=rate, head_lr_mult=1.0) for rate in rates[2:6]]
+    same = [replace(e, head_lr_mult=1.0) for e in tenfold]
     found = dict(zip([*tenfold, *same], bench.train([*tenfold, *same]), strict=True))
-    edge = {f: record["edge"] for f, record in bench.measure("edge").items()}
-    best = {f: max(tenfold, key=lambda e, f=f: mean(accuracies(found[e][f]))) for f in bench.frameworks}
-    calmest = {f: min(tenfold, key=lambda e, f=f: mean(losses(found[e][f]))) for f in bench.frameworks}
+    limit = {f: record["limit"] for f, record in bench.measure("limit").items()}
+
+    def accuracy(e, f):
+        return mean(accuracies(found[e][f]))
+
+    best = {f: max(found, key=lambda e, f=f: accuracy(e, f)) for f in bench.frameworks}
 
     def broke(e, f):
-        return mean(accuracies(found[e][f])) < (mean(accuracies(found[best[f]][f])) + bench.chance) / 2
+        return accuracy(e, f) < (accuracy(best[f], f) + bench.chance) / 2
 
     def rows(sweep):
         return [
@@ -344,24 +357,52 @@ def learning_rate(bench: Bench) -> Report:
 
     header = ["lr of the features", "lr of the output layer"]
     header += [f"{NAMES[f]} {what}" for f in bench.frameworks for what in ("test accuracy", "training loss")]
+    many = f"{base.head_lr_mult:g} times"
+    gaps = {
+        (ten, f): _less(found[ten][f], found[one][f])
+        for ten, one in zip(tenfold, same, strict=True)
+        for f in bench.frameworks
+    }
+    kinds = {1: "better", 0: "undecided", -1: "worse"}
     tables = [
         (
-            f"The output layer at ten times the features' rate ({base.num_epochs} epochs, {intervals(bench.seeds)}; broke: nearer "
+            f"The output layer at {many} the features' rate ({base.num_epochs} epochs, {intervals(bench.seeds)}; broke: nearer "
             "to chance than to the best).",
             header,
             rows(tenfold),
         ),
         ("The output layer at the features' own rate.", header, rows(same)),
+        (
+            f"What {many} the rate at the output layer adds to the test accuracy, in points.",
+            ["lr of the features", *(NAMES[f] for f in bench.frameworks)],
+            [
+                [
+                    f"{e.learning_rate:g}",
+                    *(f"{points(gaps[e, f])}, {kinds[_sign(gaps[e, f])]}" for f in bench.frameworks),
+                ]
+                for e in tenfold
+            ],
+        ),
     ]
-    many = f"{base.head_lr_mult:g} times"
-
-    def first_broken(f):
-        above = (e.learning_rate for e in tenfold if e.learning_rate > best[f].learning_rate and broke(e, f))
-        return next((f"at {rate:g}" for rate in above), "at no rate tried")
 
     def top(sweep, f):
-        e = max(sweep, key=lambda e: mean(accuracies(found[e][f])))
-        return f"{spread(accuracies(found[e][f]))} at {e.learning_rate:g}"
+        e = max(sweep, key=lambda e: accuracy(e, f))
+        even = sum(_sign(_less(found[e][f], found[o][f])) == 0 for o in sweep if o is not e)
+        notes = [
+            at_the_end(e, sweep),
+            f"the seeds do not tell it from {even} of the {len(sweep) - 1} others" if even else "",
+        ]
+        notes = "; ".join(filter(None, notes))
+        return f"{spread(accuracies(found[e][f]))} at {e.learning_rate:g}" + (f" ({notes})" if notes else "")
+
+    def first_broken(f):
+        top = max(tenfold, key=lambda e: accuracy(e, f)).learning_rate
+        above = (e.learning_rate for e in tenfold if e.learning_rate > top and broke(e, f))
+        return next((f"at {rate:g}" for rate in above), "at no rate tried")
+
+    def decided(f):
+        some = {sign: [e.learning_rate for e in tenfold if _sign(gaps[e, f]) == sign] for sign in (1, -1)}
+        return " and ".join(f"{kinds[sign]} at {listed(rates)}" for sign, rates in some.items() if rates) or "undecided"
 
     answer = [
         f"With the output layer at {many} the features' rate fine-tuning does best with "
@@ -371,25 +412,26 @@ def learning_rate(bench: Bench) -> Report:
         + ". With the output layer at the features' own rate the best is "
         + each(bench.frameworks, lambda f: top(same, f))
         + ".",
-        "The second moment of the features puts the edge of stability of the output layer at a rate of "
-        + each(bench.frameworks, lambda f: f"{edge[f]:.2g}")
-        + f", which at {many} the features' rate is reached when that is "
-        + each(bench.frameworks, lambda f: f"{edge[f] / base.head_lr_mult:.2g}")
-        + ". The training loss is lowest at a features' rate of "
-        + each(bench.frameworks, lambda f: f"{calmest[f].learning_rate:g}")
+        f"Does {many} the rate at the output layer help, the features' rate being the same? It is "
+        + each(bench.frameworks, decided)
+        + "; at all other rates the seeds do not decide.",
+        "Up to a rate of "
+        + each(bench.frameworks, lambda f: f"{limit[f]:.2g}")
+        + " the output layer cannot overshoot on the features that training starts with; at "
+        + f"{many} the features' rate that is reached when theirs is "
+        + each(bench.frameworks, lambda f: f"{limit[f] / base.head_lr_mult:.2g}")
         + ".",
     ]
     for f in bench.frameworks:
         # the lowest rate that the features bear, and the output layer at ten times of it does not
-        pairs = [(e, replace(e, head_lr_mult=base.head_lr_mult)) for e in same]
-        alone = next(((one, ten) for one, ten in pairs if broke(ten, f) and not broke(one, f)), None)
+        pairs = zip(tenfold, same, strict=True)
+        alone = next((ten for ten, one in pairs if broke(ten, f) and not broke(one, f)), None)
         if alone is None:
             answer.append(f"In {NAMES[f]} no rate tried breaks the output layer alone.")
             continue
-        one, ten = alone
-        cost = _less(found[one][f], found[ten][f])
+        cost = [-gap for gap in gaps[alone, f]]
         answer.append(
-            f"In {NAMES[f]}, with the features at {one.learning_rate:g}, {many} that rate for the output layer costs "
+            f"In {NAMES[f]}, with the features at {alone.learning_rate:g}, {many} that rate for the output layer costs "
             f"{points(cost)} points of accuracy"
             + (
                 ": it is the output layer that breaks first."
@@ -400,32 +442,50 @@ def learning_rate(bench: Bench) -> Report:
 
     def draw(figure):
         left, right = figure.subplots(1, 2)
-        for panel in (left, right):
-            panel.set(xscale="log", xlabel="learning rate of the features")
-            panel.axvline(mean(edge.values()) / base.head_lr_mult, color="#1f77b4", linewidth=0.8)
-            panel.grid(alpha=0.3)
-        for kind, sweep, colour in (("ten times the", tenfold, COLOURS["finetune"]), ("the same", same, "#7f7f7f")):
-            for f in bench.frameworks:
-                x = [e.learning_rate for e in sweep]
-                y = [mean(accuracies(found[e][f])) for e in sweep]
+        handles = []
+        for kind, sweep, colour, factor in (
+            ("ten times the", tenfold, COLOURS["finetune"], base.head_lr_mult),
+            ("the same", same, "#7f7f7f", 1),
+        ):
+            for k, f in enumerate(bench.frameworks):
+                x = [e.learning_rate * (1 + 0.06 * k) for e in sweep]  # beside each other, not upon each other
+                y = [accuracy(e, f) for e in sweep]
                 half = [half_interval(accuracies(found[e][f])) or 0 for e in sweep]
                 style = {"color": colour, "linestyle": LINES[f], "marker": "o", "markersize": 3}
-                left.plot(x, y, label=f"{NAMES[f]}, output layer at {kind} rate", **style)
-                left.fill_between(x, np.subtract(y, half), np.add(y, half), color=colour, alpha=0.12, linewidth=0)
+                label = f"{NAMES[f]}, output layer at {kind} rate"
+                handles.append(left.errorbar(x, y, half, capsize=2, elinewidth=0.8, label=label, **style))
                 right.plot(x, [min(mean(losses(found[e][f])), 1e6) for e in sweep], **style)
+            for panel in (left, right):
+                line = panel.axvline(mean(limit.values()) / factor, color=colour, linewidth=1.2, alpha=0.6)
+            handles.append(line)
+            line.set_label(f"limit of the output layer at {kind} rate")
         guessing = math.log(len(found[tenfold[0]][bench.frameworks[0]][0].dataset["classes"]))  # nats
-        right.axhline(guessing, color="black", linewidth=0.8, linestyle=":")
-        right.annotate(
-            "guessing", (1, guessing), (-3, 2), ("axes fraction", "data"), "offset points", ha="right", fontsize=8
-        )
+        for panel, height, what in ((left, bench.chance, "chance"), (right, guessing, "guessing")):
+            panel.axhline(height, color="black", linewidth=0.8, linestyle=":")
+            where, way = ("axes fraction", "data"), "offset points"
+            panel.annotate(what, (0.01, height), (2, 2), where, way, fontsize=8)
+            panel.set(xscale="log", xlabel="learning rate of the features")
+            panel.grid(alpha=0.3)
         left.set(ylabel="test accuracy", ylim=(0.3, 1))
-        right.set(ylabel="mean training loss of the last epoch", yscale="log")
-        edge_line = left.axvline(mean(edge.values()) / base.head_lr_mult, color="#1f77b4", linewidth=0.8)
-        handles, labels = left.get_legend_handles_labels()
-        labels.append("edge of stability of the output layer, at ten times the rate")
-        figure.legend([*handles, edge_line], labels, loc="outside lower center", ncols=2, fontsize=8)
+        right.set(ylabel="training loss, nats", yscale="log")
+        right.yaxis.set_major_formatter("{x:g}")
+        right.yaxis.set_minor_formatter("{x:g}")
+        figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8)
 
     return Report("Keep raising the learning rate", tables, answer, draw)
+
+
+def listed(rates: list[float]) -> str:
+    """Rates in words: "0.01, 0.03 and 0.1"."""
+    texts = [f"{rate:g}" for rate in rates]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def at_the_end(chosen: Experiment, tried: list[Experiment]) -> str:
+    """Which end of the rates tried a chosen one is: beyond it there may be a better one. Empty for one in between."""
+    rates = [e.learning_rate for e in tried]
+    ends = {min(rates): "the lowest rate tried", max(rates): "the highest rate tried"}
+    return ends.get(chosen.learning_rate, "")
 
 
 # --- 2: tune both further ---
@@ -495,6 +555,8 @@ def tuning(bench: Bench) -> Report:
         return [a - b for a, b in zip(found["finetune"][f], found["scratch"][f], strict=True)]
 
     same = " and ".join(name for name in given if tuned[name].learning_rate == given[name].learning_rate)
+    ends = [(name, at_the_end(e, candidates[name])) for name, e in tuned.items()]
+    ends = ", ".join(f"for {name} {end}" for name, end in ends if end)
     answer = [
         (f"The search chose the given rate for {same}: tuned differs in the number of epochs only. " if same else "")
         + "As given, fine-tuning leads by "
@@ -502,6 +564,7 @@ def tuning(bench: Bench) -> Report:
         + "; with both tuned at the same budget by "
         + each(bench.frameworks, lambda f: f"{points(gaps(after, f))} points")
         + "."
+        + (f" What the search chose is {ends}: there may be a better one beyond it." if ends else "")
     ]
     for f in bench.frameworks:
         change = [now - was for was, now in zip(gaps(before, f), gaps(after, f), strict=True)]
@@ -513,6 +576,8 @@ def tuning(bench: Bench) -> Report:
         }
         answer.append(
             f"In {NAMES[f]} the gap {closes} by tuning ({points(change)} points), and after it {ahead[_sign(gaps(after, f))]}."
+            + f" From scratch is not told from chance there, {spread(after['scratch'][f])}: it has learned nothing to compare with."
+            * (_sign([a - bench.chance for a in after["scratch"][f]]) == 0 and len(bench.seeds) > 1)
         )
 
     def draw(figure):

@@ -72,7 +72,7 @@ CHAPTER = {
 PRESETS = {
     "chapter": {},
     # The pooled features of resnet18_v1 have a norm of about 29 on photographs, so the chapter's rate of 0.1 at the output layer
-    # is far past the edge of stability. `finetune` and `frozen` were swept on held-out *training* photographs
+    # is far above what that layer's curvature bears. `finetune` and `frozen` were swept on held-out *training* photographs
     # (`hotdog results --out shared/results/sweep`): fine-tuning bears 0.003; with frozen features the loss jumps about
     # at 0.003 and falls steadily at 0.001. `hotdog-row` has the rate of `finetune`, `scratch` the chapter's:
     # neither was swept. A full frozen run at 0.003, whose test accuracy was seen, was what led to sweeping 0.001.

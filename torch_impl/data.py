@@ -24,7 +24,7 @@ normalize = v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
 def train_augs(size):
     """A random region, scaled to `size` x `size`, mirrored half of the time: PIL image -> (3, size, size) float32."""
-    # Gluon resizes with OpenCV, which takes single pixels when it shrinks an image; so antialias is off here.
+    # Gluon resizes with OpenCV, which skips pixels when it shrinks an image; so antialias is off here.
     return v2.Compose(
         [
             v2.PILToTensor(),

@@ -105,9 +105,12 @@ def predict_probabilities(net, batches, device):
 
 
 @torch.no_grad()
-def predict_features(net, batches, device):
-    """What the output layer is given: features (N, width) float32 and labels (N,) int64 for all images in `batches`."""
-    net.to(device).eval()
+def predict_features(net, batches, device, training=False):
+    """What the output layer is given: features (N, width) float32 and labels (N,) int64 for all images in `batches`.
+
+    training: as training gives them, batch normalisation normalising by the batch; its running statistics move then.
+    """
+    net.to(device).train(training)
     outputs = [(net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches]
     features, labels = zip(*outputs, strict=True)
     return numpy.concatenate(features), numpy.concatenate(labels).astype("int64")

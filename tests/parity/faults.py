@@ -206,7 +206,11 @@ FAULTS = (
         "child.track_running_stats = False", "pass",
     ),
     fault(
-        "features of the first batch only", TORCH_TRAINING, 3, "torch: logits from predicted features: logits has shape",
+        "features in train mode taken in eval mode", GLUON_TRAINING, 3, "gluon: logits from features in train mode",
+        "autograd.train_mode() if training else autograd.predict_mode()", "autograd.predict_mode()",
+    ),
+    fault(
+        "features of the first batch only", TORCH_TRAINING, 3, "torch: logits from features in eval mode: logits has shape",
         "net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches]",
         "net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches[:1]]",
     ),

@@ -442,17 +442,22 @@ def check_blocks(scene, dtype, training):
 
 
 def check_features(scene):
-    """What `predict_features` gives is what the output layer makes its logits of, and both frameworks give the same."""
-    batches, found = steps_of(scene, 3), {}  # the last one is short
-    for framework, net in twins(scene, scene.experiment("finetune")).items():
-        given = [framework_batch(framework, batch) for batch in batches]
-        features, labels = TRAINING[framework].predict_features(net, given, scene.where.of(framework))
-        output = {n: t for n, t in NETS[framework].get_tensors(net).items() if n.startswith("output.")}
-        logits = features @ output["output.weight"].T + output["output.bias"]
-        seen = np.concatenate([forward(framework, net, X, scene, training=False)["output"] for X, _ in given])
-        compare(3, f"{framework}: logits from predicted features", {"logits": seen}, {"logits": logits}, 1e-10)
-        found[framework] = {"features": features, "labels": labels}
-    return [compare(3, "predictions", found["gluon"], found["torch"], 1e-10)]
+    """What `predict_features` gives is what the output layer makes its logits of, and the same in both; in both modes."""
+    measured, batches = [], steps_of(scene, 3)  # the last one is short
+    for mode in ("eval", "train"):
+        found = {}
+        for framework, net in twins(scene, scene.experiment("finetune")).items():
+            given = [framework_batch(framework, batch) for batch in batches]
+            where = scene.where.of(framework)
+            features, labels = TRAINING[framework].predict_features(net, given, where, training=mode == "train")
+            output = {n: t for n, t in NETS[framework].get_tensors(net).items() if n.startswith("output.")}
+            logits = features @ output["output.weight"].T + output["output.bias"]
+            seen = np.concatenate([forward(framework, net, X, scene, mode == "train")["output"] for X, _ in given])
+            what = f"{framework}: logits from features in {mode} mode"
+            compare(3, what, {"logits": seen}, {"logits": logits}, 1e-10)
+            found[framework] = {"features": features, "labels": labels}
+        measured.append(compare(3, f"features in {mode} mode", found["gluon"], found["torch"], 1e-10))
+    return measured
 
 
 def check_predictions(scene):
