@@ -304,20 +304,28 @@ def accuracy_table(comparisons: list[Comparison]) -> tuple[list[str], list[list[
         interval = "–" if len(c.seeds) == 1 else f"{c.low:+.3f} to {c.high:+.3f}"
         rows.append(
             [c.experiment, f"{c.gluon:.3f}", f"{c.torch:.3f}", f"{c.difference:+.3f}", interval, f"±{c.margin:g}"]
-            + [str(len(c.seeds)), c.advice, f"{c.p:.2g}", f"{c.agreement:.1%}", f"{c.only_gluon} / {c.only_torch}"]
+            + [
+                str(len(c.seeds)),
+                c.advice,
+                "–" if len(c.seeds) == 1 else f"{c.p:.2g}",
+                f"{c.agreement:.1%}",
+                f"{c.only_gluon} / {c.only_torch}",
+            ]
             + [f"{sum(p < 0.05 for p in c.mcnemar)} of {len(c.seeds)} seeds"]
         )
     return header, rows
 
 
 def order_sentences(outcomes: list[Outcome]) -> list[str]:
-    """The order of the experiments in each framework, and whether the frameworks contradict each other."""
+    """The order of the experiments in each framework, and, where there are seeds to decide, whether the frameworks contradict."""
     lines = []
     for framework in FRAMEWORKS:
         order = ", ".join(f"{name} {mean:.3f}" for name, mean in ranking(outcomes, framework))
         lines.append(f"Order in {framework}: {order}")
+    if len({o.seed for o in outcomes}) == 1:
+        return lines
     against = contradictions(outcomes)
-    return lines + (against or ["No order that the seeds decide in one framework is the other way round in the other."])
+    return lines + (against or ["No two experiments are decided in opposite orders by the two frameworks."])
 
 
 # --- run records ---

@@ -14,14 +14,18 @@ from PIL import Image
 matplotlib.use("Agg")  # files only: works without a display
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.patches import Patch  # noqa: E402
+from matplotlib.patches import FancyBboxPatch, Patch  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 from shared import datasets, feed, lockstep  # noqa: E402
 from shared.datasets import Dataset  # noqa: E402
 from shared.errors import UserError  # noqa: E402
+from shared.experiments import WRONG_ROW  # noqa: E402
+from shared.mini.build import drawing  # noqa: E402
+from shared.mini.render import SOURCE_CLASSES  # noqa: E402
 from shared.report import NAMES, title  # noqa: E402
-from shared.runs import FRAMEWORKS, Run, implementation, read_runs, write_atomically  # noqa: E402
+from shared.runs import FRAMEWORKS, Run, implementation, read_probabilities, read_runs, write_atomically  # noqa: E402
+from shared.sources import HOTDOG  # noqa: E402
 
 LINES = {"gluon": "-", "torch": "--"}
 # From Okabe and Ito's palette, whose colours people tell apart whatever their colour vision.
@@ -200,6 +204,90 @@ same distribution."""
     return path
 
 
+def _picture_row(panels, images, captions):
+    """Images side by side, each below its caption."""
+    for panel, image, caption in zip(panels, images, captions, strict=True):
+        panel.imshow(image)
+        panel.set_title(caption, fontsize=7.5, pad=3)
+        panel.set_axis_off()
+
+
+@plt.rc_context(FONT)
+def source_drawings(path: Path, columns: int = 8) -> Path:
+    """Write two rows of the drawings that the embedded source network was trained on, one of a class each. Returns `path`."""
+    first = [HOTDOG, WRONG_ROW]
+    others = [name for name in SOURCE_CLASSES if name not in first]
+    chosen = first + others[:: len(others) // (2 * columns - 2)][: 2 * columns - 2]
+    figure, panels = plt.subplots(2, columns, figsize=(WIDTH, 2.2), constrained_layout=True)
+    _picture_row(panels.flat, [drawing("source", "train", name, 0) for name in chosen], chosen)
+    save_figure(figure, path, dpi=110)
+    return path
+
+
+@plt.rc_context(FONT)
+def predictions(found: list[Run], dataset: Dataset, path: Path, each: int = 4) -> Path:
+    """Write test images of `dataset` with the probability of a hot dog that a Gluon and a PyTorch run give them. Returns `path`.
+
+    found: one run of each framework. Above, `each` images of both classes that both runs are surest of and right; below, those
+    that both get wrong, the surest first.
+    """
+    named = {}
+    for run in found:
+        names, labels, p = read_probabilities(run)
+        named[run.framework] = dict(zip(names, p[:, dataset.hotdog_slot], strict=True))
+    right, wrong = [], []
+    for label in (dataset.hotdog_slot, 1 - dataset.hotdog_slot):
+        own = [n for n, y in zip(names, labels, strict=True) if y == label]
+        # the probability of the image's own class, in the framework that gives it less, or more
+        sure = {n: [named[f][n] if label == dataset.hotdog_slot else 1 - named[f][n] for f in FRAMEWORKS] for n in own}
+        right += sorted(own, key=lambda n: -min(sure[n]))[:each]  # noqa: B023 (used at once)
+        wrong += [n for n in sorted(own, key=lambda n: max(sure[n])) if max(sure[n]) < 0.5][:each]  # noqa: B023
+    figure, panels = plt.subplots(2, 2 * each, figsize=(WIDTH, 2.5), constrained_layout=True)
+    for row, chosen in zip(panels, (right, wrong), strict=True):
+        images = [Image.open(dataset.test.folder / name).convert("RGB") for name in chosen]
+        captions = ["\n".join(f"{NAMES[f]} {named[f][name]:.2f}" for f in FRAMEWORKS) for name in chosen]
+        _picture_row(row[: len(chosen)], images, captions)
+        for panel in row[len(chosen) :]:
+            panel.set_axis_off()
+    save_figure(figure, path, dpi=110)
+    return path
+
+
+@plt.rc_context(FONT)
+def plot_fine_tuning(path: Path) -> Path:
+    """Write fine-tuning's four steps as a diagram: what is copied from the source network, and what is new. Returns `path`."""
+    figure, panel = plt.subplots(figsize=(WIDTH, 2.9), constrained_layout=True)
+    panel.set(xlim=(0, 10), ylim=(0, 4.2))
+    panel.set_axis_off()
+    old, new = "#dddddd", "#f3c9a5"
+
+    def box(x, y, text, colour):
+        style = {"boxstyle": "round,pad=0.02,rounding_size=0.08", "facecolor": colour, "edgecolor": "#444444"}
+        panel.add_patch(FancyBboxPatch((x, y), 3, 0.7, **style))
+        panel.text(x + 1.5, y + 0.35, text, ha="center", va="center")
+
+    def arrow(start, end, **style):
+        panel.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "#444444", **style})
+
+    for x, heading, data in ((0.2, "1. source network", "source images"), (6.8, "2. target network", "target images")):
+        panel.text(x + 1.5, 4, heading, ha="center", va="center", fontweight="bold")
+        panel.text(x + 1.5, 0.1, data, ha="center", va="center")
+        for y in (0.3, 1.5, 2.6):
+            arrow((x + 1.5, y), (x + 1.5, y + 0.35))
+        box(x, 0.7, "features: early layers", old)
+        box(x, 1.85, "features: late layers", old)
+    box(0.2, 3, "output layer: source classes", old)
+    box(6.8, 3, "3. new output layer", new)
+    for y in (1.05, 2.2):
+        arrow((3.3, y), (6.7, y))
+        panel.text(5, y + 0.15, "copied", ha="center")
+    arrow((3.3, 3.35), (6.7, 3.35), linestyle=":")
+    panel.text(5, 3.5, "stays behind\n(hotdog-row: but one row)", ha="center")
+    panel.text(5, 0.1, "4. train all of the target network", ha="center", va="center")
+    save_figure(figure, path, dpi=110)
+    return path
+
+
 def _pixels(view):
     """A framework's normalised (3, H, W) tensor -> (H, W, 3) of 0 to 1."""
     array = view.asnumpy() if hasattr(view, "asnumpy") else view.numpy()
@@ -277,8 +365,12 @@ def chapter_pictures(out: Path) -> list[Path]:
     divergence = lockstep.read_record(RECORDS / "divergence.json")
     from shared import exercises  # they draw with what is above
 
+    tuned = [run for run in found if run.experiment["name"] == "finetune" and run.seed == 0]
     return [
+        plot_fine_tuning(out / "fine-tuning.png"),
         contact_sheet(mini, out / "contact-sheet.png"),
+        source_drawings(out / "source-drawings.png"),
+        predictions(tuned, mini, out / "predictions.png"),
         plot_augmentations(mini, out / "augmentations.png", position=4),
         plot_runs(found, out / "curves.png"),
         plot_divergence(divergence, out / "where-they-part.png"),

@@ -178,7 +178,7 @@ def _recorded_exercise(number, data):
 def start_slope_asymptote() -> str:
     """The three parts of a learning curve, as measured over the seeds on the drawn images."""
     header = ["experiment", "framework", "start", "after epoch 1", "last epoch", "of the way in epoch 1"]
-    header.append("mean change from one epoch to the next, after the first")
+    header.append("size of the change from one epoch to the next, up or down, after the first")
     rows = []
     for per in report.grouped(records("seeds")):
         if report.any_of(per).experiment["name"] in ("finetune", "scratch"):
@@ -245,18 +245,26 @@ def _summary(values):
 
 
 def hyperparameters() -> str:
-    """Every hyperparameter of the experiments: the chapter's, and what the two other source networks have instead."""
-    header = ["experiment", "source", "lr", "output layer", "weight decay", "batch", "epochs", "pixels"]
-    names = {"chapter": "the chapter's", "resnet18_v1": "resnet18_v1 (the photographs)", "mini": "mini (the drawings)"}
-    rows = []
-    for experiment in experiments.CHAPTER:
-        for preset, name in names.items():
-            e = experiments.experiment(experiment, preset)
-            rows.append(
-                [experiment, name, f"{e.learning_rate:g}", f"× {e.head_lr_mult:g}", f"{e.weight_decay:g}"]
-                + [str(e.batch_size), str(e.num_epochs), str(e.size)]
-            )
-    return report.markdown_table(header, rows)
+    """Every hyperparameter of the experiments: a table of the chapter's, and what the two other source networks have instead."""
+    header = ["experiment", "learning rate", "of the output layer", "weight decay", "batch", "epochs", "pixels"]
+    rows = [
+        [e.name, f"{e.learning_rate:g}", f"× {e.head_lr_mult:g}", f"{e.weight_decay:g}"]
+        + [str(e.batch_size), str(e.num_epochs), str(e.size)]
+        for e in experiments.CHAPTER.values()
+    ]
+    words = {"learning_rate": "learning rate {:g}", "size": "{} pixels", "batch_size": "batches of {}"}
+    lines = []
+    for preset, name in (("resnet18_v1", "the photographs"), ("mini", "the drawings")):
+        changes = {}
+        for experiment, instead in experiments.PRESETS[preset].items():
+            for field, value in instead.items():
+                changes.setdefault(words[field].format(value), []).append(experiment)
+        said = [
+            change + ("" if len(names) == len(experiments.CHAPTER) else f" for {', '.join(names)}")
+            for change, names in changes.items()
+        ]
+        lines.append(f"- {name} (`{preset}`): {'; '.join(said)}")
+    return report.markdown_table(header, rows) + "\n\nInstead of these, on\n\n" + "\n".join(lines)
 
 
 def source_network() -> str:

@@ -16,7 +16,8 @@ from shared.experiments import experiment
 from shared.sources import load_source
 
 ROOT = Path(__file__).parent.parent
-NAMES = ("contact-sheet.png", "augmentations.png", "curves.png", "where-they-part.png")
+NAMES = ("fine-tuning.png", "contact-sheet.png", "source-drawings.png", "predictions.png")
+NAMES += ("augmentations.png", "curves.png", "where-they-part.png")
 NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4))
 
 
