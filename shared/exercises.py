@@ -460,10 +460,9 @@ def learning_rate(bench: Bench) -> Report:
             handles.append(line)
             line.set_label(f"limit of the output layer at {kind} rate")
         guessing = math.log(len(found[tenfold[0]][bench.frameworks[0]][0].dataset["classes"]))  # nats
-        for panel, height, what in ((left, bench.chance, "chance"), (right, guessing, "guessing")):
-            panel.axhline(height, color="black", linewidth=0.8, linestyle=":")
-            where, way = ("axes fraction", "data"), "offset points"
-            panel.annotate(what, (0.01, height), (2, 2), where, way, fontsize=8)
+        _mark(left, bench.chance, "chance")
+        _mark(right, guessing, "guessing")
+        for panel in (left, right):
             panel.set(xscale="log", xlabel="learning rate of the features")
             panel.grid(alpha=0.3)
         left.set(ylabel="test accuracy", ylim=(0.3, 1))
@@ -607,11 +606,19 @@ def tuning(bench: Bench) -> Report:
                         **style,
                     )
         right.set(ylabel="test accuracy", title="as given (pale) and tuned", ylim=(0.4, 1))
+        for panel in (left, right):
+            _mark(panel, bench.chance, "chance")
         right.set(xticks=[0.3, 1.3], xticklabels=list(given))
         right.legend(handles=_patches(bench.frameworks), loc="upper right", fontsize=8)
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 
     return Report("Tune both further", tables, answer, draw)
+
+
+def _mark(panel, height, what):
+    """A dotted line across the panel, and its name at the left end."""
+    panel.axhline(height, color="black", linewidth=0.8, linestyle=":")
+    panel.annotate(what, (0.01, height), (2, 2), ("axes fraction", "data"), "offset points", fontsize=8)
 
 
 def _less(a, b):
@@ -717,6 +724,7 @@ def freezing(bench: Bench) -> Report:
         for panel, title in zip(panels, ("test accuracy", "seconds per epoch", "memory, MiB"), strict=False):
             panel.set(title=title, xticks=[0.2, 1.2, 2.2], xticklabels=short)
         panels[0].set_ylim(0.4, 1)
+        _mark(panels[0], bench.chance, "chance")
         panels[1].legend(handles=_patches(bench.frameworks), fontsize=8)
 
     return Report("Freeze the features", [(caption, header, rows)], answer, draw)
