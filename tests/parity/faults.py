@@ -90,6 +90,26 @@ FAULTS = (
         "v2.RandomResizedCrop(size, ", "v2.RandomResizedCrop(size, scale=(0.5, 1.0), ",
     ),
     fault(
+        "training views smoothed as they shrink", TORCH_DATA, 1, "training views",
+        "v2.RandomResizedCrop(size, antialias=False)", "v2.RandomResizedCrop(size, antialias=True)",
+    ),
+    fault(
+        "training views of nearest pixels", TORCH_DATA, 1, "training views",
+        "v2.RandomResizedCrop(size, ", "v2.RandomResizedCrop(size, interpolation=0, ",
+    ),
+    fault(
+        "regions of a tenth of the area at least", TORCH_DATA, 1, "ranges of the random views: areas",
+        "v2.RandomResizedCrop(size, ", "v2.RandomResizedCrop(size, scale=(0.1, 1.0), ",
+    ),
+    fault(
+        "mirrored less than half of the time", TORCH_DATA, 1, "ranges of the random views: share mirrored",
+        "v2.RandomHorizontalFlip()", "v2.RandomHorizontalFlip(0.45)",
+    ),
+    fault(
+        "single images augmented", TORCH_DATA, 1, "torch: image_batch and test_iter",
+        "test_augs(size)(default_loader(file))", "train_augs(size)(default_loader(file))",
+    ),
+    fault(
         "mirroring forgotten", GLUON_DATA, 1, "gluon: share mirrored",
         "            transforms.RandomFlipLeftRight(),\n", "",
     ),
@@ -149,6 +169,15 @@ FAULTS = (
     fault(
         "softmax before a loss that has its own", GLUON_TRAINING, 4, "reported: loss",
         "loss(y_hat, y)", "loss(npx.softmax(y_hat), y)",
+    ),
+    fault(
+        "accuracy of the least probable class", TORCH_TRAINING, 4, "torch: reported test accuracy",
+        "(probabilities.argmax(axis=1) == labels).mean()", "(probabilities.argmin(axis=1) == labels).mean()",
+    ),
+    fault(
+        "best accuracy so far reported", GLUON_TRAINING, 4, "gluon: reported test accuracy",
+        "accuracy = evaluate_accuracy(net, test_batches, device)",
+        "accuracy = best = max(evaluate_accuracy(net, test_batches, device), locals().get('best', 0))",
     ),
     # gradients
     fault(
@@ -230,6 +259,10 @@ FAULTS = (
     fault(
         "the row in the other class's slot", TORCH_NETS, 11, "torch: source row 934",
         "reused_output(source, row, slot, ", "reused_output(source, row, 1 - slot, ",
+    ),
+    fault(
+        "the row always in the first slot", "shared/runs.py", 11, "gluon: source row 934",
+        "source.row(experiment.row), dataset.hotdog_slot,", "source.row(experiment.row), 0,",
     ),
     fault(
         "the row without its bias", TORCH_NETS, 11, "row 0 of output.bias",

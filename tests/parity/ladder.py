@@ -6,7 +6,9 @@ training loops.
 """
 
 import math
+import sys
 from dataclasses import dataclass, replace
+from unittest import mock
 
 import mxnet as mx
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 from mxnet import autograd, gluon, npx
 from PIL import Image
 from scipy import stats
+from torchvision.transforms import v2
 
 import gluon_impl.data
 import gluon_impl.nets
@@ -296,6 +299,64 @@ def check_augmentation(draws=500):
     return [compare(1, "random views", seen["gluon"], seen["torch"], 1.95 * math.sqrt(2 / draws), unlike)]
 
 
+def check_views(size):
+    """A training view of a given region, mirrored or not: within 1 of 255 levels, as the test transform; smaller and larger ones.
+
+    And what the region is drawn from: range of areas, range of shapes, share mirrored (0.5 in Gluon, which has no name for it).
+    """
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (97, 133, 3), dtype=np.uint8))  # noise: no two ways to resize agree
+    gluons = sys.modules[gluon.data.vision.transforms.RandomResizedCrop.__module__].image
+    views = {framework: {} for framework in runs.FRAMEWORKS}
+    for left, top, width, height in ((0, 0, 133, 97), (13, 7, 88, 70), (101, 60, 20, 24)):
+
+        def gluons_region(pixels, size, *_ranges_and_interpolation, region=(left, top, width, height)):
+            return gluons.fixed_crop(pixels, *region, size, _ranges_and_interpolation[2]), region
+
+        def torchs_region(self, inputs, region=(left, top, width, height)):
+            return dict(zip(("left", "top", "width", "height"), region, strict=True))
+
+        with (
+            mock.patch.object(gluons, "random_size_crop", gluons_region),
+            mock.patch.object(v2.RandomResizedCrop, "make_params", torchs_region),
+        ):
+            for framework in views:
+                view = levels(augmented(framework, image, DATA[framework].train_augs(size)))
+                views[framework][f"{width} x {height} pixels at ({left}, {top})"] = view
+
+    def up_to_mirroring(a, b):
+        return min(largest(a, b), largest(a, b[:, :, ::-1]))
+
+    up_to_mirroring.__name__ = "largest, mirrored or not"
+    what = f"training views of {size} x {size}, levels of 255"
+    measured = [compare(1, what, views["gluon"], views["torch"], 1.001, up_to_mirroring)]
+    drawn = {}
+    for framework, crop, mirror in (
+        ("gluon", gluon.data.vision.transforms.RandomResizedCrop, None),
+        ("torch", v2.RandomResizedCrop, v2.RandomHorizontalFlip),
+    ):
+        augs = DATA[framework].train_augs(size)
+        augs = list(augs._children.values() if framework == "gluon" else augs.transforms)
+        crop = next(one for one in augs if isinstance(one, crop))
+        area, shape = crop._args[1:3] if framework == "gluon" else (crop.scale, crop.ratio)
+        share = next(one.p for one in augs if isinstance(one, mirror)) if mirror else 0.5
+        drawn[framework] = {"areas": np.array(area), "shapes": np.array(shape), "share mirrored": np.array([share])}
+    return measured + [compare(1, "ranges of the random views", drawn["gluon"], drawn["torch"], 0, largest)]
+
+
+def check_image_batch(dataset, size):
+    """`image_batch`, by which `hotdog predict` reads, gives the bits that `test_iter` gives."""
+    files = [dataset.test.folder / name for name in dataset.test.names]
+    measured = []
+    for framework in runs.FRAMEWORKS:
+        X = np.concatenate([array(X) for X, _ in DATA[framework].test_iter(dataset.test, size, 4)])
+        single = array(DATA[framework].image_batch(files, size)[0])
+        what = f"{framework}: image_batch and test_iter"
+        named = (dict(zip(dataset.test.names, views, strict=True)) for views in (X, single))
+        measured.append(compare(1, what, *named, 0, changed))
+    return measured
+
+
 def check_epochs(solid, size):
     """`solid`: images of one colour each. A training epoch gives each image once, the short last batch too, in a new order
     each time; a test epoch gives them in order; and either way an image comes out with the same bits from both.
@@ -495,6 +556,49 @@ def check_loss(scene):
         right += list(logits.argmax(axis=1) == y)
     by_hand = {"loss": np.array([np.mean(losses)]), "accuracy": np.array([np.mean(right)])}
     return worst + [compare(4, "against NumPy", by_hand, found["gluon"], tolerance(scene, "loss", "float64"))]
+
+
+def check_reported_accuracies(scene, steps=6, must_fall=True):
+    """The test accuracy that a loop reports of every epoch is that of the weights it then has, over full and short batches.
+
+    By NumPy from the logits, and at a rate at which it falls now and then; where nothing is planted, it has to.
+    """
+    experiment = replace(scene.experiment("finetune"), learning_rate=0.03)
+    batches, measured = steps_of(scene, steps), []
+    for framework, net in twins(scene, experiment).items():
+        own = twins(scene, experiment)[framework]
+        given = [framework_batch(framework, batch) for batch in batches]
+        reported, counted = {}, {}
+
+        def look(epoch, framework=framework, net=net, own=own, reported=reported, counted=counted):
+            NETS[framework].set_tensors(own, NETS[framework].get_tensors(net))
+            right = [
+                forward(framework, own, X, scene, training=False)["output"].argmax(axis=1) == y
+                for (X, _), (_, y) in zip(framework_batches(framework, batches), batches, strict=True)
+            ]
+            reported[f"epoch {epoch.epoch}"] = np.array([epoch.test_accuracy])
+            counted[f"epoch {epoch.epoch}"] = np.array([np.concatenate(right).mean()])
+
+        TRAINING[framework].train_fine_tuning(
+            net,
+            lockstep.OnePerEpoch(given),
+            given,
+            experiment.learning_rate,
+            experiment.head_lr_mult,
+            experiment.weight_decay,
+            steps,
+            scene.where.of(framework),
+            look,
+        )
+        values = [float(value[0]) for value in counted.values()]
+        if must_fall and values == sorted(values):
+            raise ValueError(f"{scene.name}: accuracies {values} never fall; this shows little")
+        measured.append(compare(4, f"{framework}: reported test accuracy", counted, reported, 1e-12))
+    return measured
+
+
+def framework_batches(framework, batches):
+    return [framework_batch(framework, batch) for batch in batches]
 
 
 def check_gradients(scene, name="finetune"):
@@ -814,35 +918,39 @@ def check_row_reuse(scene):
 
     So the hotdog logit is the source network's.
     """
-    source, slot, measured = scene.source, scene.dataset.hotdog_slot, []
+    source, measured = scene.source, []
     row = source.row("hotdog") if source.classes else 0
     if source.architecture.classes == 1000 and row != 934:
         raise Mismatch(11, f"hotdog is row {row} of the source, not 934")
     experiment = replace(scene.experiment("hotdog-row"), row="hotdog" if source.classes else "0")
     batch = steps_of(scene, 1)[0]
-    for framework in runs.FRAMEWORKS:
-        net = runs.target_net(framework, experiment, source, scene.dataset)
-        tensors, logits = NETS[framework].get_tensors(net), {}
-        for leaf in ("weight", "bias"):
-            whole = source.tensors[f"output.{leaf}"]
-            wanted = np.repeat(
-                np.delete(whole, row, axis=0).mean(axis=0, keepdims=True), len(scene.dataset.classes), axis=0
+    # the hot dog first and last among the classes
+    for classes in (scene.dataset.classes, ("burger", "hotdog")):
+        dataset = replace(scene.dataset, classes=classes)
+        slot = dataset.hotdog_slot
+        for framework in runs.FRAMEWORKS:
+            net = runs.target_net(framework, experiment, source, dataset)
+            tensors, logits = NETS[framework].get_tensors(net), {}
+            for leaf in ("weight", "bias"):
+                whole = source.tensors[f"output.{leaf}"]
+                wanted = np.repeat(
+                    np.delete(whole, row, axis=0).mean(axis=0, keepdims=True), len(dataset.classes), axis=0
+                )
+                wanted[slot] = whole[row]
+                rows = {f"row {i} of output.{leaf}": t for i, t in enumerate(wanted)}
+                found = {f"row {i} of output.{leaf}": t for i, t in enumerate(tensors[f"output.{leaf}"])}
+                reused = f"row {slot} of output.{leaf}"
+                same = {reused: np.atleast_1d(rows.pop(reused))}, {reused: np.atleast_1d(found.pop(reused))}
+                measured.append(compare(11, f"{framework}: source row {row}", *same, 0, changed))
+                measured.append(compare(11, f"{framework}: mean of the other rows", rows, found, 1e-6))
+            X, _ = framework_batch(framework, batch, "float32")
+            here = replace(scene, where=Where())
+            for name, some, index in (("reusing", net, slot), ("source", NETS[framework].pretrained_net(source), row)):
+                logits[name] = {"hotdog logit": forward(framework, some, X, here, training=False)["output"][:, index]}
+            # float32: another width of the output layer may sum in another order
+            measured.append(
+                compare(11, f"{framework}: against the source network", logits["source"], logits["reusing"], 1e-5)
             )
-            wanted[slot] = whole[row]
-            rows = {f"row {i} of output.{leaf}": t for i, t in enumerate(wanted)}
-            found = {f"row {i} of output.{leaf}": t for i, t in enumerate(tensors[f"output.{leaf}"])}
-            reused = f"row {slot} of output.{leaf}"
-            same = {reused: np.atleast_1d(rows.pop(reused))}, {reused: np.atleast_1d(found.pop(reused))}
-            measured.append(compare(11, f"{framework}: source row {row}", *same, 0, changed))
-            measured.append(compare(11, f"{framework}: mean of the other rows", rows, found, 1e-6))
-        X, _ = framework_batch(framework, batch, "float32")
-        here = replace(scene, where=Where())
-        for name, some, index in (("reusing", net, slot), ("source", NETS[framework].pretrained_net(source), row)):
-            logits[name] = {"hotdog logit": forward(framework, some, X, here, training=False)["output"][:, index]}
-        # float32: another width of the output layer may sum in another order
-        measured.append(
-            compare(11, f"{framework}: against the source network", logits["source"], logits["reusing"], 1e-5)
-        )
     return measured
 
 
@@ -860,7 +968,9 @@ def climb(scene, kinds, solid, names=("finetune",), draws=200, steps=8):
     for size in (scene.size, 48):  # from 55 pixels to 48: the centre lies between two
         yield lambda size=size: check_normalisation(kinds, size)
     yield lambda: check_resize(kinds, scene.size)
+    yield lambda: check_image_batch(kinds, scene.size)
     yield lambda: check_augmentation(draws)
+    yield lambda: check_views(scene.size)
     yield lambda: check_carrying(scene.source)
     yield lambda: check_new_tensors(scene.source)
     yield lambda: check_independence(scene)
@@ -869,6 +979,7 @@ def climb(scene, kinds, solid, names=("finetune",), draws=200, steps=8):
     yield lambda: check_predictions(scene)
     yield lambda: check_features(scene)
     yield lambda: check_loss(scene)
+    yield lambda: check_reported_accuracies(scene, must_fall=False)
     yield lambda: check_gradients(scene)
     for check in (check_effective_rates, check_one_step):
         for name in names:

@@ -30,9 +30,9 @@ def trained(data, seeds, out, epochs=None):
 
 
 def measured(comparisons):
+    what = "difference of the means of {} seeds, the largest of those they decide (scratch is not)"
     return [
-        Measured(12, f"{c.experiment}: difference of the means of {len(c.seeds)} seeds", abs(c.difference), MARGIN)
-        for c in comparisons
+        Measured(12, f"{c.experiment}: " + what.format(len(c.seeds)), abs(c.difference), MARGIN) for c in comparisons
     ]
 
 

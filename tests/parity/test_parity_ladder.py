@@ -37,6 +37,15 @@ def test_rung_1_random_views_are_drawn_alike(keep):
     keep(ladder.check_augmentation())
 
 
+@pytest.mark.parametrize("size", [32, 64, 224])
+def test_rung_1_views_of_one_region(size, keep):
+    keep(ladder.check_views(size))
+
+
+def test_rung_1_single_files(kinds, keep):
+    keep(ladder.check_image_batch(kinds, 64))
+
+
 def test_rung_1_epochs_give_every_image_once(solid, keep):
     keep(ladder.check_epochs(solid, 32))
 
@@ -83,6 +92,10 @@ def test_rung_3_predicted_features(scene, keep):
 
 def test_rung_4_loss_with_a_short_last_batch(scene, keep):
     keep(ladder.check_loss(scene))
+
+
+def test_rung_4_reported_test_accuracies(scene, keep):
+    keep(ladder.check_reported_accuracies(scene))
 
 
 @pytest.mark.parametrize("name", CHAPTER)
