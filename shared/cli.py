@@ -318,6 +318,8 @@ def results(
     plot: Annotated[Path, typer.Option(help="Also draw test accuracy over epochs to this PNG.", **Unset)] = None,
 ):
     """Show the finished runs, the frameworks side by side; seeds are averaged. images/s and seeds: Gluon / PyTorch."""
+    if plot and plot.suffix.lower() != ".png":
+        raise UserError(f"--plot {plot}: the picture is a PNG, so name it .png")
     found = [r for r in runs.read_runs(out) if r.status == "finished"] if out.is_dir() else []
     if not found:
         raise UserError(f"no finished runs below {out}: make some with `hotdog run`, or name another --out")
@@ -335,7 +337,9 @@ def results(
 
 def print_table(header, rows):
     """Print a table on the console."""
-    table = Table(*map(escape, header))  # names of files may hold what rich takes for markup
+    table = Table()
+    for name in header:
+        table.add_column(escape(name), overflow="fold")  # names of files may hold what rich takes for markup
     for line in rows:
         table.add_row(*map(escape, line))
     console.print(table)
@@ -352,13 +356,19 @@ def predict(
     """Print the probability of every class for image files; also by the other framework where its twin run lies beside."""
     for file in images:
         datasets.check_image(file)
-    chosen = with_twins([runs.read_run(folder) for folder in run])
+    chosen = [runs.read_run(folder) for folder in run]
     columns = ["image"]
     probabilities = []
-    for one in chosen:
+    for one in with_twins(chosen):
         data, training = (runs.implementation(one.framework, m) for m in ("data", "training"))
         device, _ = training.choose_device("auto")
-        net = runs.trained_net(one)
+        try:
+            net = runs.trained_net(one)
+        except UserError as error:
+            if one in chosen:
+                raise
+            print(f"hotdog: left out: {error}", file=sys.stderr)
+            continue
         batches = (data.image_batch([file], one.experiment["size"]) for file in images)
         probabilities.append(training.predict_probabilities(net, batches, device)[0])
         name = f"{one.experiment['name']} {one.framework} seed {one.seed}"
@@ -380,7 +390,8 @@ def with_twins(chosen: list[runs.Run]) -> list[runs.Run]:
         paired.append(one)
         if not any(twin(one, other) for other in chosen):
             files = sorted(one.folder.resolve().parent.glob("*/weights.safetensors"))
-            beside = [runs.read_run(file.parent) for file in files if (file.parent / "run.json").is_file()]
+            folders = {file.parent for file in files}
+            beside = [r for r in runs.read_runs(one.folder.resolve().parent) if r.folder in folders]
             paired += [other for other in beside if twin(one, other)][-1:]
     return paired
 
@@ -404,7 +415,9 @@ def evaluate(
         net = runs.trained_net(one)
         batches = impl.test_iter(split, one.experiment["size"], one.experiment["batch_size"], workers)
         probabilities, labels = training.predict_probabilities(net, batches, where)
-        file = one.folder / f"probabilities-{name}.csv"
+        numbers = ("", *(f"-{i}" for i in range(2, 10**6)))  # two folders can have the same name
+        files = (one.folder / f"probabilities-{name}{number}.csv" for number in numbers)
+        file = next(file for file in files if not file.exists())
         runs.write_probabilities(file, classes, split.names, labels, probabilities)
         accuracy = (probabilities.argmax(axis=1) == labels).mean()
         say(

@@ -33,8 +33,8 @@ def cache_folder() -> Path:
 
 
 def is_image(path) -> bool:
-    """Whether the file name has an ending that both frameworks read."""
-    return Path(path).suffix.lower() in IMAGE_ENDINGS
+    """Whether the file name has an ending that both frameworks read, and is no hidden one (`._picture.jpg`)."""
+    return Path(path).suffix.lower() in IMAGE_ENDINGS and not Path(path).name.startswith(".")
 
 
 def resized_side(size: int) -> int:
@@ -114,6 +114,10 @@ def load_dataset(spec: str, limit: int | None = None, holdout: float = 0.0) -> D
                 f"{root} has training classes {', '.join(classes)} but test classes {', '.join(test_classes)}"
             )
     if limit is not None:
+        if limit < len(classes):
+            raise UserError(
+                f"the limit is {limit}, but {root} has {len(classes)} classes: keep at least one image of each"
+            )
         train, test = (split.take(_stratified(split, limit)) for split in (train, test))
     name = spec if spec in ("mini", "hotdog") else Path(root).resolve().name
     return Dataset(name, classes, train, test, _check_and_fingerprint(train, test))
@@ -127,7 +131,7 @@ def read_split(folder: Path) -> tuple[tuple[str, ...], Split]:
     """
     if not folder.is_dir():
         raise UserError(f"no such folder: {folder} (expected <class>/ folders with images in it)")
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if len(classes) < 2:
         raise UserError(f"{folder} has {len(classes)} class folders; at least two are needed")
     names, labels = [], []

@@ -148,8 +148,17 @@ def recorded(folder: Path) -> Bench:
 
 
 def write(bench: Bench, report: Report, about: dict):
-    """Keep what `recorded` needs, with `about` what was asked for, and the report as `answer.md`."""
+    """Keep what `recorded` needs, with `about` what was asked for, and the report as `answer.md`.
+
+    An answer that other settings gave is moved to `earlier-1`, `earlier-2` …, its picture with it.
+    """
     settings = about | {name: getattr(bench, name) for name in SETTINGS}
+    settings = json.loads(json.dumps(settings))
+    if (bench.folder / "exercise.json").is_file() and _settings_in(bench.folder) != settings:
+        earlier = runs.new_folder(bench.folder, "earlier")
+        for name in ("exercise.json", "answer.md", "picture.png"):
+            if (bench.folder / name).is_file():
+                (bench.folder / name).rename(earlier / name)
     for file, text in (
         ("exercise.json", json.dumps(settings, indent=1)),
         ("answer.md", f"# {report.title}\n\n{report.markdown()}"),
@@ -157,6 +166,13 @@ def write(bench: Bench, report: Report, about: dict):
         runs.write_atomically(
             bench.folder / file, lambda path, text=text: path.write_text(text + "\n", encoding="utf-8")
         )
+
+
+def _settings_in(folder):
+    try:
+        return json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return None
 
 
 def train_runs(framework, tasks, data, source, limit, holdout, device, workers, out, say):
@@ -316,6 +332,11 @@ def one_digit(value: float) -> float:
     return float(f"{value:.0e}")
 
 
+def epochs_of(experiment: Experiment) -> str:
+    """How long it trains, for a caption."""
+    return f"{experiment.num_epochs} epoch{'s' * (experiment.num_epochs != 1)}"
+
+
 def intervals(seeds: list[int]) -> str:
     """What ± means, for a caption."""
     return f"mean ± half the 95 % interval over {len(seeds)} seeds" if len(seeds) > 1 else "one seed"
@@ -366,7 +387,7 @@ def learning_rate(bench: Bench) -> Report:
     kinds = {1: "better", 0: "undecided", -1: "worse"}
     tables = [
         (
-            f"The output layer at {many} the features' rate ({base.num_epochs} epochs, {intervals(bench.seeds)}; broke: nearer "
+            f"The output layer at {many} the features' rate ({epochs_of(base)}, {intervals(bench.seeds)}; broke: nearer "
             "to chance than to the best).",
             header,
             rows(tenfold),
@@ -680,7 +701,7 @@ def freezing(bench: Bench) -> Report:
         d["gpu"] or f"{d['threads']} thread{'s' * (d['threads'] != 1)} of {d['cpu']!r} ({d['used']})" for d in devices
     }
     caption = (
-        f"{variants['finetune'].num_epochs} epochs, {intervals(bench.seeds)}; seconds: the median epoch's training, images loaded, "
+        f"{epochs_of(variants['finetune'])}, {intervals(bench.seeds)}; seconds: the median epoch's training, images loaded, "
         f"on {' and on '.join(sorted(places))}" + ("; memory: what the process grew by." if weighed else ".")
     )
     full, batch, locked = variants

@@ -277,11 +277,13 @@ def ranking(outcomes: list[Outcome], framework: str) -> list[tuple[str, float]]:
 def decided(outcomes: list[Outcome], framework: str, better: str, worse: str) -> bool:
     """Whether `better` beats `worse` in one framework: the 90 % interval of their difference over its seeds lies above zero."""
     by = {(o.experiment, o.seed): o.accuracy for o in outcomes if o.framework == framework}
+    images = min(len(o.correct) for o in outcomes)
     seeds = [seed for name, seed in by if name == better and (worse, seed) in by]
     gaps = np.array([by[better, seed] - by[worse, seed] for seed in seeds])
     if len(gaps) < 2:
         return False
-    half = stats.t.ppf(0.95, len(gaps) - 1) * gaps.std(ddof=1) / math.sqrt(len(gaps))
+    spread = max(gaps.std(ddof=1), 1 / images)  # an accuracy is known no finer than to one image
+    half = stats.t.ppf(0.95, len(gaps) - 1) * spread / math.sqrt(len(gaps))
     return bool(gaps.mean() - half > 0)
 
 

@@ -53,12 +53,20 @@ def results_table(found: list[Run]) -> tuple[list[str], list[list[str]]]:
         last = {f: mean(run.test_accuracy for run in per[f]) for f in FRAMEWORKS}
         rows.append(
             [title(some), data, f"{e['learning_rate']:g} × {e['head_lr_mult']:g}", str(e["num_epochs"])]
-            + [f"{show(first[f])} → {show(last[f])}" if per[f] else "–" for f in FRAMEWORKS]
+            + [
+                f"{show(first[f])} → {show(last[f])}" + ", diverged" * any(map(diverged, per[f])) if per[f] else "–"
+                for f in FRAMEWORKS
+            ]
             + [difference(per)]
             + [" / ".join(show(mean(run.images_per_second for run in per[f]), ".1f") for f in FRAMEWORKS)]
             + [" / ".join(str(len(per[f])) for f in FRAMEWORKS)]
         )
     return header, rows
+
+
+def diverged(run: Run) -> bool:
+    """Whether the training loss was no finite number in the last epoch; the accuracy is chance then."""
+    return len(run.epochs) > 1 and run.epochs[-1]["train_loss"] is None
 
 
 def epochs_table(found: list[Run]) -> tuple[list[str], list[list[str]]]:

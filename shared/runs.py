@@ -12,6 +12,7 @@ import json
 import math
 import os
 import platform
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -162,6 +163,11 @@ def execute(
     """
     data, training = implementation(framework, "data"), implementation(framework, "training")
     nets = implementation(framework, "nets")
+    if experiment.size == 32 and (len(dataset.train) - 1) % experiment.batch_size == 0 and experiment.num_epochs:
+        raise UserError(
+            f"the last of {len(dataset.train)} training images would be a batch by itself, and at {experiment.size} pixels that "
+            "leaves batch normalisation one value per channel: choose another --batch-size"
+        )
     row = source.row(experiment.row) if experiment.row is not None else None
     where, reason = training.choose_device(device)
     training.seed_everything(seed)
@@ -276,12 +282,22 @@ def write_probabilities(path: Path, classes, names, labels, probabilities):
 
 
 def read_probabilities(run: Run) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Image names, class indices (N,) int64 and probabilities (N, classes) float64 of a run's test images."""
-    with open(run.folder / "test_probabilities.csv", newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    classes = header[2:]
-    labels = np.array([classes.index(row[1]) for row in rows], dtype=np.int64)
-    return [row[0] for row in rows], labels, np.array([row[2:] for row in rows], dtype=np.float64)
+    """Image names, class indices (N,) int64 and probabilities (N, classes) float64 of a run's test images.
+
+    Raises UserError where the file is missing or damaged.
+    """
+    path = run.folder / "test_probabilities.csv"
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        classes = header[2:]
+        labels = np.array([classes.index(row[1]) for row in rows], dtype=np.int64)
+        probabilities = np.array([row[2:] for row in rows], dtype=np.float64)
+        if probabilities.shape != (run.dataset["test"], len(run.dataset["classes"])):
+            raise ValueError(f"it should have a line for each of {run.dataset['test']} images")
+    except (OSError, ValueError, IndexError) as error:
+        raise UserError(f"{path} is damaged ({reason_of(error)}): delete its folder and train that run again") from None
+    return [row[0] for row in rows], labels, probabilities
 
 
 def read_run(folder: Path) -> Run:
@@ -300,9 +316,14 @@ def read_run(folder: Path) -> Run:
 
 
 def read_runs(out: Path) -> list[Run]:
-    """All runs below `out`, in the order in which they were started."""
-    runs = [read_run(path.parent) for path in sorted(Path(out).glob("**/run.json"))]
-    return sorted(runs, key=lambda run: run.started)
+    """All runs below `out`, in the order in which they were started; a line on standard error for each that cannot be read."""
+    found = []
+    for path in sorted(Path(out).glob("**/run.json")):
+        try:
+            found.append(read_run(path.parent))
+        except UserError as error:
+            print(f"hotdog: left out: {error}", file=sys.stderr)
+    return sorted(found, key=lambda run: run.started)
 
 
 def trained_net(run: Run):
@@ -316,6 +337,8 @@ def trained_net(run: Run):
         tensors = load_file(file)
     except (OSError, SafetensorError) as error:
         raise UserError(f"cannot read {file}: {reason_of(error)}") from None
+    if not all(np.isfinite(t).all() for t in tensors.values()):
+        raise UserError(f"{file} holds numbers that are not finite: the training of this run diverged")
     nets = implementation(run.framework, "nets")
     architecture = recognise(tensors, str(file))
     net = nets.scratch_net(architecture, architecture.classes)

@@ -92,6 +92,22 @@ def test_predict_shows_both_frameworks_where_the_twin_lies_beside(finished):
         assert f"{probabilities[names.index('hotdog/000.png')][0]:.4f}"[:5] in done.stdout
 
 
+def test_predict_does_without_a_damaged_twin_and_names_long_files_in_full(finished, tmp_path):
+    folder, _ = finished
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    gluon, torch = cli.with_twins([find(tmp_path, "gluon", "frozen")])
+    (torch.folder / "weights.safetensors").write_bytes(b"no weights")
+    (tmp_path / "runs" / "half").mkdir()
+    (tmp_path / "runs" / "half" / "run.json").write_text("{")
+    image = tmp_path / f"{'a-long-name-' * 6}.png"
+    shutil.copy(folder / "pictures" / "test" / "hotdog" / "000.png", image)
+    done = hotdog("predict", image, "--run", gluon.folder)
+    assert done.returncode == 0, done.stderr
+    assert "left out" in done.stderr and "half" in done.stderr and "frozen torch" not in done.stdout
+    cells = [line.split("│")[1].strip() for line in done.stdout.splitlines() if line.startswith("│")]
+    assert image.name in "".join(cells)
+
+
 def test_evaluate_gives_accuracy_and_probabilities_on_other_images(finished, tmp_path):
     folder, _ = finished
     other = write_images(tmp_path / "other", {("", "hotdog"): 3, ("", "not-hotdog"): 2}, seed=9)
@@ -102,6 +118,8 @@ def test_evaluate_gives_accuracy_and_probabilities_on_other_images(finished, tmp
     assert len(lines) == 6
     right = sum((float(row[2]) > float(row[3])) == (row[1] == "hotdog") for row in (x.split(",") for x in lines[1:]))
     assert f"accuracy {right / 5:.4f} on 5 images" in done.stdout
+    again = hotdog("evaluate", "--run", run.folder, "--data", other)
+    assert again.returncode == 0 and (run.folder / "probabilities-other-2.csv").is_file()
     renamed = other / "burger"
     (other / "hotdog").rename(renamed)
     refused = hotdog("evaluate", "--run", run.folder, "--data", other)
@@ -115,6 +133,9 @@ ON_TORCH = ["--data", "pictures", "--source", "thin.safetensors", "--framework",
     ("arguments", "message"),
     [
         (["run", "nosuch"], "unknown experiment 'nosuch'"),
+        (["results", "--plot", "curves.pdf"], "name it .png"),
+        (["run", "finetune", *ON_TORCH, "--limit", "1"], "keep at least one image of each"),
+        (["run", "finetune", *ON_TORCH, "--size", "32", "--batch-size", "1"], "choose another --batch-size"),
         (["run", "finetune", "--row", "3"], "--row and --other-row go with"),
         (["run", "finetune", "--data", "nowhere"], "no such dataset: nowhere"),
         (["run", "finetune", *ON_TORCH, "--source", "nowhere.pth"], "no such file: nowhere.pth"),

@@ -43,7 +43,10 @@ def test_hidden_files_and_folders_are_read_by_neither(images):
     hidden = images / "train" / "hotdog" / ".ipynb_checkpoints"
     hidden.mkdir()
     Image.new("RGB", (40, 40)).save(hidden / "000.png")
-    (images / "train" / "hotdog" / ".jpg").write_bytes(b"")
+    for name in (".jpg", "._000.png"):
+        (images / "train" / "hotdog" / name).write_bytes(b"")
+    for split in ("train", "test"):
+        (images / split / ".ipynb_checkpoints").mkdir()
     dataset = datasets.load_dataset(str(images))
     assert dataset == before
     with warnings.catch_warnings():
@@ -152,6 +155,7 @@ def test_unknown_folders_limits_and_shares_are_refused(images, tmp_path):
         ((str(tmp_path / "nowhere"),), "no such dataset"),
         ((str(tmp_path),), "no such folder: .*train"),
         ((str(images), 0), "limit is 0"),
+        ((str(images), 1), "limit is 1, but .* has 2 classes"),
         ((str(images), None, 1.0), "share is 1.0"),
     ):
         with pytest.raises(UserError, match=message):

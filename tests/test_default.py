@@ -73,7 +73,7 @@ def test_the_source_network_comes_with_labels_and_its_accuracy():
         assert float(file.metadata()["top1"]) >= 0.85
 
 
-def run_of(name, framework, accuracies, seed=0, row=None):
+def run_of(name, framework, accuracies, seed=0, row=None, loss=0.5):
     """A record with the given test accuracies."""
     return runs.Run(
         folder=Path("x"),
@@ -85,7 +85,13 @@ def run_of(name, framework, accuracies, seed=0, row=None):
         device={},
         versions={},
         epochs=[
-            {"epoch": i, "test_accuracy": a, "seconds": i and 2.0, "images_per_second": i and 4.5}
+            {
+                "epoch": i,
+                "train_loss": i and loss,
+                "test_accuracy": a,
+                "seconds": i and 2.0,
+                "images_per_second": i and 4.5,
+            }
             for i, a in enumerate(accuracies)
         ],
     )
@@ -103,6 +109,8 @@ def test_tables_and_sentences_say_what_the_records_say():
     assert [row[0] for row in rows] == ["finetune", "scratch", "hotdog-row 934 (hotdog)"]
     assert rows[0][4:] == ["0.375 → 0.875", "0.500 → 0.500", "-0.250", "4.5 / 4.5", "2 / 1"]
     assert rows[1][4:7] == ["0.500 → 0.625", "–", "–"]
+    _, (row,) = report.results_table([run_of("finetune", "torch", (0.5, 0.5), loss=None)])
+    assert row[5] == "0.500 → 0.500, diverged"
     _, rows = report.epochs_table(found)
     assert rows[0][:5] == ["finetune", "Gluon", "0.375", "0.875", ""]
     assert rows[1][:5] == ["", "PyTorch", "0.500", "0.500", "-0.250"]

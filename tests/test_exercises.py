@@ -131,6 +131,19 @@ def test_features_at_another_size_or_of_a_broken_record_are_measured_anew(materi
         bench.measure("limit")
 
 
+def test_an_answer_to_other_settings_is_kept(tmp_path):
+    bench = made_up(tmp_path, lambda f, e, seed: 0.9)
+    report = exercises.freezing(bench)
+    exercises.write(bench, report, {"limit": 8})
+    report.save_picture(tmp_path / "picture.png")
+    exercises.write(bench, report, {"limit": 8})
+    assert not list(tmp_path.glob("earlier-*"))
+    exercises.write(bench, report, {"limit": 9})
+    names = {"answer.md", "exercise.json", "picture.png"}
+    assert {file.name for file in (tmp_path / "earlier-1").iterdir()} == names
+    assert (tmp_path / "answer.md").is_file() and '"limit": 9' in (tmp_path / "exercise.json").read_text()
+
+
 def test_a_folder_without_an_exercise_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no exercise"):
         exercises.recorded(tmp_path)

@@ -213,6 +213,30 @@ def test_records_that_are_none_are_refused(tmp_path):
             runs.read_run(tmp_path)
 
 
+def test_a_record_that_cannot_be_read_is_left_out_with_a_word(images, thin_file, tmp_path, capsys):
+    run = go("torch", images, thin_file, tmp_path, num_epochs=0)
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "run.json").write_text("{")
+    assert runs.read_runs(tmp_path) == [run]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("hotdog: left out: ") and "half" in line
+
+
+@pytest.mark.parametrize("spoil", [lambda lines: lines[:-1], lambda lines: [], lambda lines: [*lines[:-1], "x"]])
+def test_damaged_probabilities_are_refused(spoil, images, thin_file, tmp_path):
+    run = go("torch", images, thin_file, tmp_path, num_epochs=0)
+    file = run.folder / "test_probabilities.csv"
+    file.write_text("".join(f"{line}\n" for line in spoil(file.read_text().splitlines())))
+    with pytest.raises(UserError, match="test_probabilities.csv is damaged .*: delete its folder"):
+        runs.read_probabilities(run)
+
+
+def test_a_diverged_network_is_not_used(images, thin_file, tmp_path):
+    run = go("torch", images, thin_file, tmp_path, learning_rate=1e30)
+    with pytest.raises(UserError, match="not finite: the training of this run diverged"):
+        runs.trained_net(run)
+
+
 def test_damaged_weights_are_refused(images, thin_file, tmp_path):
     run = go("torch", images, thin_file, tmp_path, num_epochs=0)
     (run.folder / "weights.safetensors").write_bytes(b"cut off")
