@@ -77,7 +77,8 @@ def photographs() -> str:
     return "\n\n".join(
         [
             report.markdown_table(*report.results_table(found)),
-            machine(found[0]) + " The machine was shared with other work, more of it during some runs than during "
+            machine(found[0].device, found[0].versions)
+            + " The machine was shared with other work, more of it during some runs than during "
             "others, so the images per second (Gluon / PyTorch, data loading counted) do not compare the frameworks. "
             "`uv run hotdog results --out shared/results/photographs` prints this table."
             + (f" Not recorded: {', '.join(missing)}." if missing else ""),
@@ -85,10 +86,10 @@ def photographs() -> str:
     )
 
 
-def machine(run: runs.Run) -> str:
+def machine(device: dict, versions: dict) -> str:
     """One sentence: the machine and the versions of a record."""
-    versions = ", ".join(f"{name} {run.versions[name]}" for name in ("mxnet", "torch", "torchvision", "numpy"))
-    return f"Recorded on {run.device['cores']} cores of a machine whose processor says {run.device['cpu']!r}, with {versions}."
+    packages = ", ".join(f"{name} {versions[name]}" for name in ("mxnet", "torch", "torchvision", "numpy"))
+    return f"Recorded on {device['cores']} cores of a machine whose processor says {device['cpu']!r}, with {packages}."
 
 
 def wall_seconds(found: list[runs.Run]) -> float:
@@ -103,7 +104,7 @@ def default_run() -> str:
     return "\n\n".join(
         [
             report.markdown_table(*report.epochs_table(found)),
-            f"{machine(found[0])} Both frameworks ran at once, sharing the cores. From the "
+            f"{machine(found[0].device, found[0].versions)} Both frameworks ran at once, sharing the cores. From the "
             f"first record to the last it took {wall_seconds(found):.0f} s.",
             "\n".join(f"- {sentence}" for sentence in report.sentences(found)),
             f"![Eight drawn hot dogs, and eight drawings of other food]({RECORDS.relative_to(ROOT)}/pictures/contact-sheet.png)",
@@ -117,14 +118,29 @@ def seeds() -> str:
 
 
 def equivalence(name: str) -> str:
-    """Whether the frameworks reach the same accuracy, over the records below `results/name` that both have."""
-    outcomes = [parity.outcome_of(run) for run in records(name) if run.source["row_label"] in (None, HOTDOG)]
+    """Whether the frameworks reach the same accuracy: over the records below `results/name`, or in `results/name.json`."""
+    file = RECORDS / f"{name}.json"
+    if file.is_file():
+        _, outcomes = parity.read_record(file)
+    else:
+        outcomes = [parity.outcome_of(run) for run in records(name) if run.source["row_label"] in (None, HOTDOG)]
     both = {o.experiment for o in outcomes if o.framework == "gluon"} & {
         o.experiment for o in outcomes if o.framework == "torch"
     }
     outcomes = [o for o in outcomes if o.experiment in both]
     table = report.markdown_table(*parity.accuracy_table(parity.compare_all(outcomes)))
     return "\n\n".join([table, *(parity.order_sentences(outcomes) if len(both) > 1 else [])])
+
+
+def recorded_by(name: str) -> str:
+    """What `results/name.json` says of its runs: the images, the size, the threads and the machine."""
+    about, outcomes = parity.read_record(RECORDS / f"{name}.json")
+    data, seeds = about["dataset"][0], len({o.seed for o in outcomes})
+    sizes = " and ".join(sorted({f"{e['size']} pixels" for e in about["experiments"]}))
+    return (
+        f"{seeds} seeds, {data['train']} training and {data['test']} test images at {sizes}, source network "
+        f"{about['source'][0]['name']}. {machine(about['devices']['gluon'][0], about['versions'][0])}"
+    )
 
 
 def ladder() -> str:
@@ -169,10 +185,9 @@ def _recorded_exercise(number, data):
     about = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
     report, some = exercises.EXERCISES[number](exercises.recorded(folder)), runs.read_runs(folder)[0]
     images = f"{about['train']} training and {about['test']} test images at {some.experiment['size']} pixels"
-    return (
-        report,
-        f"{images}, batches of {some.experiment['batch_size']}, source network {some.source['name']}. {machine(some)}",
-    )
+    batches, source = some.experiment["batch_size"], some.source["name"]
+    where = f"{images}, batches of {batches}, source network {source}. {machine(some.device, some.versions)}"
+    return report, where
 
 
 def start_slope_asymptote() -> str:
