@@ -596,7 +596,7 @@ def tuning(bench: Bench) -> Report:
         }
         answer.append(
             f"In {NAMES[f]} the gap {closes} by tuning ({points(change)} points), and after it {ahead[_sign(gaps(after, f))]}."
-            + f" From scratch is not told from chance there, {spread(after['scratch'][f])}: it has learned nothing to compare with."
+            + f" From scratch is not told from chance there, {spread(after['scratch'][f])}, so there is little to compare with."
             * (_sign([a - bench.chance for a in after["scratch"][f]]) == 0 and len(bench.seeds) > 1)
         )
 
