@@ -53,9 +53,8 @@ def test_augs(size):
 
 def image_folder(split, transform):
     """The images of `split` (a shared.datasets.Split) in its order, each with its class index."""
-    images = ImageFolder(
-        split.folder, transform, is_valid_file=is_image, allow_empty=True
-    )  # a hidden folder is no class
+    # allow_empty: a hidden folder is no class
+    images = ImageFolder(split.folder, transform, is_valid_file=is_image, allow_empty=True)
     images.samples = split.items
     return images
 
