@@ -979,7 +979,7 @@ def climb(scene, kinds, solid, names=("finetune",), draws=200, steps=8):
     yield lambda: check_predictions(scene)
     yield lambda: check_features(scene)
     yield lambda: check_loss(scene)
-    yield lambda: check_reported_accuracies(scene, steps=3, must_fall=False)
+    yield lambda: check_reported_accuracies(scene, must_fall=False)
     yield lambda: check_gradients(scene)
     for check in (check_effective_rates, check_one_step):
         for name in names:
