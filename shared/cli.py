@@ -338,8 +338,8 @@ def results(
 def print_table(header, rows):
     """Print a table on the console."""
     table = Table()
-    for name in header:
-        table.add_column(escape(name), overflow="fold")  # names of files may hold what rich takes for markup
+    for name in header:  # names of files may be long, and hold what rich takes for markup
+        table.add_column(escape(name), overflow="fold")
     for line in rows:
         table.add_row(*map(escape, line))
     console.print(table)
@@ -415,9 +415,10 @@ def evaluate(
         net = runs.trained_net(one)
         batches = impl.test_iter(split, one.experiment["size"], one.experiment["batch_size"], workers)
         probabilities, labels = training.predict_probabilities(net, batches, where)
-        numbers = ("", *(f"-{i}" for i in range(2, 10**6)))  # two folders can have the same name
-        files = (one.folder / f"probabilities-{name}{number}.csv" for number in numbers)
-        file = next(file for file in files if not file.exists())
+        file, number = one.folder / f"probabilities-{name}.csv", 1
+        while file.exists():  # two folders can have the same name
+            number += 1
+            file = one.folder / f"probabilities-{name}-{number}.csv"
         runs.write_probabilities(file, classes, split.names, labels, probabilities)
         accuracy = (probabilities.argmax(axis=1) == labels).mean()
         say(

@@ -133,7 +133,7 @@ def equivalence(name: str) -> str:
 
 
 def recorded_by(name: str) -> str:
-    """What `results/name.json` says of its runs: the images, the size, the threads and the machine."""
+    """What `results/name.json` says of its runs: seeds, images, size, source network and machine."""
     about, outcomes = parity.read_record(RECORDS / f"{name}.json")
     data, seeds = about["dataset"][0], len({o.seed for o in outcomes})
     sizes = " and ".join(sorted({f"{e['size']} pixels" for e in about["experiments"]}))
