@@ -232,7 +232,7 @@ def _interrupt(number, frame):
 
 def _child(work, *arguments):
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_guarded(lambda: work(*arguments), interrupted=""))
+    sys.exit(guarded(lambda: work(*arguments), interrupted=""))
 
 
 def carry_out(framework, plan, data, source, limit, holdout, device, workers, out, bars=True) -> list[runs.Run]:
@@ -711,7 +711,7 @@ def _measure(framework, *arguments):
     exercises.measure_features(framework, *arguments)
 
 
-def _guarded(work, interrupted="interrupted; what was recorded so far is kept") -> int:
+def guarded(work, interrupted="interrupted; what was recorded so far is kept") -> int:
     """Do `work`; turn its errors into one line on standard error and an exit code."""
     try:
         code = work()
@@ -745,7 +745,7 @@ def _guarded(work, interrupted="interrupted; what was recorded so far is kept") 
 
 def main():
     """Entry point of the `hotdog` command."""
-    sys.exit(_guarded(lambda: app(standalone_mode=False)))
+    sys.exit(guarded(lambda: app(standalone_mode=False)))
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def load_dataset(spec: str, limit: int | None = None, holdout: float = 0.0) -> D
     root = _root(spec)
     classes, train = read_split(root / "train")
     if holdout:
-        held = _stratified(train, max(len(classes), round(holdout * len(train))))
+        held = stratified(train, max(len(classes), round(holdout * len(train))))
         test = train.take(held)
         train = train.take(sorted(set(range(len(train))) - set(held)))
         if set(train.labels) != set(test.labels):
@@ -118,7 +118,7 @@ def load_dataset(spec: str, limit: int | None = None, holdout: float = 0.0) -> D
             raise UserError(
                 f"the limit is {limit}, but {root} has {len(classes)} classes: keep at least one image of each"
             )
-        train, test = (split.take(_stratified(split, limit)) for split in (train, test))
+        train, test = (split.take(stratified(split, limit)) for split in (train, test))
     name = spec if spec in ("mini", "hotdog") else Path(root).resolve().name
     return Dataset(name, classes, train, test, _check_and_fingerprint(train, test))
 
@@ -151,7 +151,7 @@ def read_split(folder: Path) -> tuple[tuple[str, ...], Split]:
     return tuple(classes), Split(folder, tuple(names), tuple(labels))
 
 
-def _stratified(split, limit):
+def stratified(split, limit):
     """Positions of `limit` images of `split`, the classes in equal parts, in split order; the same ones every time."""
     rng = np.random.default_rng(0)
     by_class = [

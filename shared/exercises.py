@@ -195,15 +195,15 @@ def train_runs(framework, tasks, data, source, limit, holdout, device, workers, 
 def measure_features(framework, name, data, source, limit, size, batch_size, device, workers, out):
     """Measure `name` (one of MEASUREMENTS) in `framework`, in this process, and write it to `out`/`name`-`framework`.json."""
     dataset, network = datasets.load_dataset(data, limit), sources.load_source(source)
-    implementation = {part: runs.implementation(framework, part) for part in ("data", "nets", "training")}
-    where, _ = implementation["training"].choose_device(device)
-    implementation["training"].seed_everything(0)
-    net = implementation["nets"].pretrained_net(network)
+    parts = {part: runs.implementation(framework, part) for part in ("data", "nets", "training")}
+    where, _ = parts["training"].choose_device(device)
+    parts["training"].seed_everything(0)
+    net = parts["nets"].pretrained_net(network)
 
     def features_of(split, training=False):
-        batches = implementation["data"].train_iter if training else implementation["data"].test_iter
+        batches = parts["data"].train_iter if training else parts["data"].test_iter
         batches = batches(split, size, batch_size, workers)
-        return implementation["training"].predict_features(net, batches, where, training)
+        return parts["training"].predict_features(net, batches, where, training)
 
     record = MEASUREMENTS[name](features_of, dataset, network)
     record["settings"] = measured_with(name, dataset.fingerprint, network.fingerprint, size, batch_size)
@@ -380,7 +380,7 @@ def learning_rate(bench: Bench) -> Report:
     header += [f"{NAMES[f]} {what}" for f in bench.frameworks for what in ("test accuracy", "training loss")]
     many = f"{base.head_lr_mult:g} times"
     gaps = {
-        (ten, f): _less(found[ten][f], found[one][f])
+        (ten, f): paired_differences(found[ten][f], found[one][f])
         for ten, one in zip(tenfold, same, strict=True)
         for f in bench.frameworks
     }
@@ -399,7 +399,7 @@ def learning_rate(bench: Bench) -> Report:
             [
                 [
                     f"{e.learning_rate:g}",
-                    *(f"{points(gaps[e, f])}, {kinds[_sign(gaps[e, f])]}" for f in bench.frameworks),
+                    *(f"{points(gaps[e, f])}, {kinds[sign(gaps[e, f])]}" for f in bench.frameworks),
                 ]
                 for e in tenfold
             ],
@@ -408,7 +408,7 @@ def learning_rate(bench: Bench) -> Report:
 
     def top(sweep, f):
         e = max(sweep, key=lambda e: accuracy(e, f))
-        even = sum(_sign(_less(found[e][f], found[o][f])) == 0 for o in sweep if o is not e)
+        even = sum(sign(paired_differences(found[e][f], found[o][f])) == 0 for o in sweep if o is not e)
         notes = [
             at_the_end(e, sweep),
             f"the seeds do not tell it from {even} of the {len(sweep) - 1} others" if even else "",
@@ -422,7 +422,7 @@ def learning_rate(bench: Bench) -> Report:
         return next((f"at {rate:g}" for rate in above), "at no rate tried")
 
     def decided(f):
-        some = {sign: [e.learning_rate for e in tenfold if _sign(gaps[e, f]) == sign] for sign in (1, -1)}
+        some = {sign: [e.learning_rate for e in tenfold if sign(gaps[e, f]) == sign] for sign in (1, -1)}
         return " and ".join(f"{kinds[sign]} at {listed(rates)}" for sign, rates in some.items() if rates) or "undecided"
 
     answer = [
@@ -456,7 +456,7 @@ def learning_rate(bench: Bench) -> Report:
             f"{points(cost)} points of accuracy"
             + (
                 ": it is the output layer that breaks first."
-                if _sign(cost) > 0
+                if sign(cost) > 0
                 else "; the seeds do not tell that from nothing."
             )
         )
@@ -481,8 +481,8 @@ def learning_rate(bench: Bench) -> Report:
             handles.append(line)
             line.set_label(f"limit of the output layer at {kind} rate")
         guessing = math.log(len(found[tenfold[0]][bench.frameworks[0]][0].dataset["classes"]))  # nats
-        _mark(left, bench.chance, "chance")
-        _mark(right, guessing, "guessing")
+        mark(left, bench.chance, "chance")
+        mark(right, guessing, "guessing")
         for panel in (left, right):
             panel.set(xscale="log", xlabel="learning rate of the features")
             panel.grid(alpha=0.3)
@@ -588,16 +588,16 @@ def tuning(bench: Bench) -> Report:
     ]
     for f in bench.frameworks:
         change = [now - was for was, now in zip(gaps(before, f), gaps(after, f), strict=True)]
-        closes = {1: "widens", 0: "is not seen to change", -1: "closes"}[_sign(change)]
+        closes = {1: "widens", 0: "is not seen to change", -1: "closes"}[sign(change)]
         ahead = {
             1: "fine-tuning is still ahead",
             0: "the seeds do not decide which of the two is ahead",
             -1: "the network from scratch is ahead",
         }
         answer.append(
-            f"In {NAMES[f]} the gap {closes} by tuning ({points(change)} points), and after it {ahead[_sign(gaps(after, f))]}."
+            f"In {NAMES[f]} the gap {closes} by tuning ({points(change)} points), and after it {ahead[sign(gaps(after, f))]}."
             + f" From scratch is not told from chance there, {spread(after['scratch'][f])}, so there is little to compare with."
-            * (_sign([a - bench.chance for a in after["scratch"][f]]) == 0 and len(bench.seeds) > 1)
+            * (sign([a - bench.chance for a in after["scratch"][f]]) == 0 and len(bench.seeds) > 1)
         )
 
     def draw(figure):
@@ -628,26 +628,26 @@ def tuning(bench: Bench) -> Report:
                     )
         right.set(ylabel="test accuracy", title="as given (pale) and tuned", ylim=(0.4, 1))
         for panel in (left, right):
-            _mark(panel, bench.chance, "chance")
+            mark(panel, bench.chance, "chance")
         right.set(xticks=[0.3, 1.3], xticklabels=list(given))
-        right.legend(handles=_patches(bench.frameworks), loc="upper right", fontsize=8)
+        right.legend(handles=framework_patches(bench.frameworks), loc="upper right", fontsize=8)
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 
     return Report("Tune both further", tables, answer, draw)
 
 
-def _mark(panel, height, what):
+def mark(panel, height, what):
     """A dotted line across the panel, and its name at the left end."""
     panel.axhline(height, color="black", linewidth=0.8, linestyle=":")
     panel.annotate(what, (0.01, height), (2, 2), ("axes fraction", "data"), "offset points", fontsize=8)
 
 
-def _less(a, b):
+def paired_differences(a, b):
     """Test accuracies of runs `a` less those of `b`, seed by seed."""
     return [x - y for x, y in zip(accuracies(a), accuracies(b), strict=True)]
 
 
-def _sign(values):
+def sign(values):
     """1 or -1 where the 95 % interval of the mean of `values` lies above or below zero, else 0; one value decides nothing."""
     half = half_interval(values)
     return 0 if half is None or abs(mean(values)) <= half else 1 if mean(values) > 0 else -1
@@ -713,8 +713,8 @@ def freezing(bench: Bench) -> Report:
 
     def less(a, b):
         kinds = {1: "ahead", 0: "undecided", -1: "behind"}
-        gaps = {f: _less(found[a][f], found[b][f]) for f in bench.frameworks}
-        return each(bench.frameworks, lambda f: f"{points(gaps[f])} points ({kinds[_sign(gaps[f])]})")
+        gaps = {f: paired_differences(found[a][f], found[b][f]) for f in bench.frameworks}
+        return each(bench.frameworks, lambda f: f"{points(gaps[f])} points ({kinds[sign(gaps[f])]})")
 
     answer = [
         f"Test accuracy of fine-tuning less that of features frozen and normalised by the batch: {less(full, batch)}; less that of "
@@ -745,8 +745,8 @@ def freezing(bench: Bench) -> Report:
         for panel, title in zip(panels, ("test accuracy", "seconds per epoch", "memory, MiB"), strict=False):
             panel.set(title=title, xticks=[0.2, 1.2, 2.2], xticklabels=short)
         panels[0].set_ylim(0.4, 1)
-        _mark(panels[0], bench.chance, "chance")
-        panels[1].legend(handles=_patches(bench.frameworks), fontsize=8)
+        mark(panels[0], bench.chance, "chance")
+        panels[1].legend(handles=framework_patches(bench.frameworks), fontsize=8)
 
     return Report("Freeze the features", [(caption, header, rows)], answer, draw)
 
@@ -820,14 +820,14 @@ def hotdog_row(bench: Bench) -> Report:
         ),
     ]
     with_row, without = found[next(iter(variants))], found[list(variants)[-1]]
-    gains = {f: _less(with_row[f], without[f]) for f in bench.frameworks}
+    gains = {f: paired_differences(with_row[f], without[f]) for f in bench.frameworks}
     ahead = {f: sum(auc(f, i) > auc(f, hotdog) for i in others) for f in bench.frameworks}
 
     def start(fill):
         return each(bench.frameworks, lambda f: f"{scores[f]['fills'][fill]['accuracy']:.3f}")
 
     def told(f):
-        kind = {1: "still ahead", 0: "which the seeds do not tell from nothing", -1: "behind"}[_sign(gains[f])]
+        kind = {1: "still ahead", 0: "which the seeds do not tell from nothing", -1: "behind"}[sign(gains[f])]
         return f"{points(gains[f])} points ({kind})"
 
     answer = [
@@ -888,5 +888,5 @@ EXERCISES = {1: learning_rate, 2: tuning, 3: freezing, 4: hotdog_row}
 HATCHES = {"gluon": "", "torch": "///"}
 
 
-def _patches(frameworks):
+def framework_patches(frameworks):
     return [Patch(facecolor="#7f7f7f", edgecolor="white", hatch=HATCHES[f], label=NAMES[f]) for f in frameworks]

@@ -165,29 +165,29 @@ def faults() -> str:
 
 def exercise(number: int) -> str:
     """Tables, answer and picture of exercise `number` on the drawn images."""
-    report, where = _recorded_exercise(number, "mini")
+    told, where = _recorded_exercise(number, "mini")
     picture = (RECORDS / "pictures" / f"exercise-{number}.png").relative_to(ROOT)
-    return f"{report.markdown()}\n\n{where}\n\n![{report.title}]({picture})"
+    return f"{told.markdown()}\n\n{where}\n\n![{told.title}]({picture})"
 
 
 def exercise_on_photographs(number: int) -> str:
     """The answer of exercise `number` on some of the photographs; its tables are folded away."""
-    report, where = _recorded_exercise(number, "photographs")
-    answer = "\n".join(f"- {sentence}" for sentence in report.answer)
+    told, where = _recorded_exercise(number, "photographs")
+    answer = "\n".join(f"- {sentence}" for sentence in told.answer)
     return (
         f"**On photographs.** {where} Other work ran on the machine meanwhile.\n\n{answer}\n\n"
-        f"<details><summary>tables</summary>\n\n{report.tables_in_markdown()}\n\n</details>"
+        f"<details><summary>tables</summary>\n\n{told.tables_in_markdown()}\n\n</details>"
     )
 
 
 def _recorded_exercise(number, data):
     folder = RECORDS / "exercises" / f"exercise-{number}-{data}"
     about = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
-    report, some = exercises.EXERCISES[number](exercises.recorded(folder)), runs.read_runs(folder)[0]
+    told, some = exercises.EXERCISES[number](exercises.recorded(folder)), runs.read_runs(folder)[0]
     images = f"{about['train']} training and {about['test']} test images at {some.experiment['size']} pixels"
     batches, source = some.experiment["batch_size"], some.source["name"]
     where = f"{images}, batches of {batches}, source network {source}. {machine(some.device, some.versions)}"
-    return report, where
+    return told, where
 
 
 def start_slope_asymptote() -> str:
