@@ -422,8 +422,8 @@ def learning_rate(bench: Bench) -> Report:
         return next((f"at {rate:g}" for rate in above), "at no rate tried")
 
     def decided(f):
-        some = {sign: [e.learning_rate for e in tenfold if sign(gaps[e, f]) == sign] for sign in (1, -1)}
-        return " and ".join(f"{kinds[sign]} at {listed(rates)}" for sign, rates in some.items() if rates) or "undecided"
+        some = {s: [e.learning_rate for e in tenfold if sign(gaps[e, f]) == s] for s in (1, -1)}
+        return " and ".join(f"{kinds[s]} at {listed(rates)}" for s, rates in some.items() if rates) or "undecided"
 
     answer = [
         f"With the output layer at {many} the features' rate fine-tuning does best with "

@@ -168,13 +168,13 @@ def test_a_failed_run_exits_with_1_in_one_line(capsys):
     def fail():
         raise RuntimeError("first line\nsecond line")
 
-    assert cli._guarded(fail) == 1
+    assert cli.guarded(fail) == 1
     capsys.readouterr()
 
     def like_mxnet():
         raise RuntimeError("Traceback (most recent call last):\n  File x\nMXNetError: what it is about\n")
 
-    assert cli._guarded(like_mxnet) == 1
+    assert cli.guarded(like_mxnet) == 1
     assert "RuntimeError: MXNetError: what it is about" in capsys.readouterr().err
 
 
@@ -182,7 +182,7 @@ def test_the_reason_comes_first(capsys):
     def fail():
         raise RuntimeError("first line\nsecond line")
 
-    assert cli._guarded(fail) == 1
+    assert cli.guarded(fail) == 1
     assert capsys.readouterr().err.splitlines() == [
         "hotdog: failed: RuntimeError: first line (HOTDOG_TRACEBACK=1 shows where)"
     ]

@@ -143,6 +143,6 @@ def test_wrong_numbers_of_steps_and_names_are_refused_in_one_line(images, thin_f
     with pytest.raises(UserError, match="at least 1"):
         lockstep.diverge([tiny("finetune")], load_source(str(thin_file)), load_dataset(str(images)), steps=0)
     for arguments, said in ((["--steps", "0"], "--steps"), (["toast"], "unknown experiment 'toast'")):
-        assert cli._guarded(lambda arguments=arguments: cli.app(["diverge", *arguments], standalone_mode=False)) == 2
+        assert cli.guarded(lambda arguments=arguments: cli.app(["diverge", *arguments], standalone_mode=False)) == 2
         error = capsys.readouterr().err
         assert said in error and len(error.splitlines()) == 1
