@@ -8,8 +8,8 @@ import os
 import platform
 from importlib.metadata import version
 
-from shared import parity
-from shared.devices import cpu_name
+from shared.parity.tensors import RUNGS, Measured
+from shared.runs.machine import cpu_name
 
 
 def pytest_addoption(parser):
@@ -26,9 +26,7 @@ def pytest_terminal_summary(terminalreporter, config):
         return  # one of several test processes, which has seen a part
     reports = [r for group in terminalreporter.stats.values() for r in group if getattr(r, "when", None) == "call"]
     kept = [entry for r in sorted(reports, key=lambda r: r.nodeid) for entry in r.user_properties]
-    ledger = [
-        (label, parity.Measured(*fields)) for name, value in kept if name == "parity" for label, *fields in [value]
-    ]
+    ledger = [(label, Measured(*fields)) for name, value in kept if name == "parity" for label, *fields in [value]]
     if not ledger:
         return
     devices, gpu = next(value for name, value in kept if name == "parity devices")
@@ -62,7 +60,7 @@ def pytest_terminal_summary(terminalreporter, config):
 def _row(label, measured):
     return {
         "rung": measured.rung,
-        "name": parity.RUNGS[measured.rung],
+        "name": RUNGS[measured.rung],
         "what": measured.what,
         "case": label,
         "worst": _number(measured.difference),

@@ -1,5 +1,5 @@
 """The chapter in MXNet Gluon."""
 
-from gluon_impl import numpy_aliases
+from shared.networks import numpy_aliases
 
 numpy_aliases.restore()  # before MXNet is imported anywhere

@@ -2,14 +2,14 @@
 
 For example:
 
-    dataset = shared.datasets.load_dataset("mini")
+    dataset = shared.images.folders.load_dataset("mini")
     for X, y in train_iter(dataset.train, size=64, batch_size=128): ...
 """
 
 from mxnet import gluon, image, np, npx
 from mxnet.gluon.data.vision import transforms
 
-from shared.datasets import resized_side
+from shared.images.views import resized_side
 
 npx.set_np()
 
@@ -43,7 +43,7 @@ def test_augs(size):
 
 
 def image_folder(split, transform):
-    """The images of `split` (a shared.datasets.Split) in its order, each with its class index."""
+    """The images of `split` (a shared.images.splits.Split) in its order, each with its class index."""
     images = gluon.data.vision.ImageFolderDataset(str(split.folder))
     images.items = split.items
     return images.transform_first(transform)

@@ -1,6 +1,6 @@
 """The chapter's networks in Gluon: source, fine-tuned, from scratch, frozen, with a reused output row.
 
-    source = shared.sources.load_source("mini")
+    source = shared.networks.reading.load_source("mini")
     net = finetune_net(source, classes=2)
 
 Networks are made on the CPU; training and prediction move them.
@@ -12,7 +12,9 @@ from mxnet import init, np, npx
 from mxnet.gluon import nn
 from mxnet.gluon.model_zoo import vision
 
-from shared.sources import canonical_from_gluon, check_tensors, reused_output
+from shared.networks.architecture import check_tensors
+from shared.networks.names import canonical_from_gluon
+from shared.networks.rows import reused_output
 
 npx.set_np()
 

@@ -13,9 +13,9 @@ import mxnet as mx
 import numpy
 from mxnet import autograd, gluon, npx
 
-from shared.devices import gluon_reason
+from gluon_impl.devices import gluon_reason
+from shared.epochs import Epoch
 from shared.errors import UserError
-from shared.runs import Epoch
 
 npx.set_np()
 
@@ -53,7 +53,7 @@ def train_fine_tuning(
 ):
     """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at `head_lr_mult` times the rate.
 
-    train_batches, test_batches: iterables of (X, y). on_epoch: called with a shared.runs.Epoch before the first epoch
+    train_batches, test_batches: iterables of (X, y). on_epoch: called with a shared.epochs.Epoch before the first epoch
     (epoch 0) and after each one. Weight decay reaches every trained tensor, biases and batch normalisation too.
     """
     _move(net, device)

@@ -1,5 +1,8 @@
 """The one error a user can cause: its text is one line that says what is wrong, with what, and what to do."""
 
+import os
+import sys
+
 
 class UserError(Exception):
     """Wrong use or wrong input. The command prints the text without a traceback and exits with 2."""
@@ -12,3 +15,37 @@ def reason_of(error: BaseException) -> str:
         return type(error).__name__
     # MXNet's errors carry a traceback of their own, with the reason in the last line.
     return (lines[-1] if lines[0].startswith("Traceback") else lines[0])[:300]
+
+
+def guarded(work, interrupted="interrupted; what was recorded so far is kept") -> int:
+    """Do `work`; turn its errors into one line on standard error and an exit code."""
+    import click
+
+    try:
+        code = work()
+        if code != 130:  # what typer makes of a KeyboardInterrupt
+            return 0
+    except click.UsageError as error:
+        print(f"hotdog: {error.format_message()} (--help shows what there is)", file=sys.stderr)
+        return 2
+    except UserError as error:
+        print(f"hotdog: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        pass
+    except Exception as error:
+        if (
+            isinstance(error, OSError) and error.filename
+        ):  # a path that the user gave and that cannot be read or written
+            print(f"hotdog: {error.filename}: {error.strerror}", file=sys.stderr)
+            return 2
+        if os.environ.get("HOTDOG_TRACEBACK"):
+            raise
+        print(
+            f"hotdog: failed: {type(error).__name__}: {reason_of(error)} (HOTDOG_TRACEBACK=1 shows where)",
+            file=sys.stderr,
+        )
+        return 1
+    if interrupted:
+        print(f"hotdog: {interrupted}", file=sys.stderr)
+    return 130

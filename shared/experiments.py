@@ -8,7 +8,8 @@ networks need instead; each entry says how it was found.
 from dataclasses import asdict, dataclass, fields, replace
 
 from shared.errors import UserError
-from shared.sources import HOTDOG, OTHER_ROWS, Source
+from shared.networks.rows import OTHER_ROWS
+from shared.networks.source import HOTDOG, Source
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Experiment:
     name: as on the command line. start: `source` (features of the source network) or `scratch`. frozen: only the output
     layer is trained. lock_batch_norm: with `frozen`, batch normalisation uses the running statistics in training too.
     row: label or number of the source output row that becomes the hotdog class's, or None. other_row: what the other
-    classes get then, one of shared.sources.OTHER_ROWS.
+    classes get then, one of shared.networks.rows.OTHER_ROWS.
     learning_rate: of the features, for the mean loss of a batch. head_lr_mult: the output layer's rate in multiples
     of it. weight_decay: of every trained tensor, multiplied by that tensor's rate. size: side of the crop in pixels.
     """

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import gluon_impl  # noqa: F401 (on NumPy 2 it has to come before MXNet)
-from shared.sources import Architecture, tensor_shapes
+from shared.networks.architecture import Architecture, tensor_shapes
 
 THIN = (8, 8, 16, 24, 32)
 

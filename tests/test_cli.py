@@ -15,11 +15,17 @@ from safetensors.numpy import save_file
 from conftest import THIN, random_tensors, write_images
 from gluon_impl import data as gluon_data
 from gluon_impl import nets as gluon_nets
-from shared import cli, devices, runs
-from shared.datasets import load_dataset
-from shared.errors import UserError
+from gluon_impl.devices import gluon_reason, gpu_capability
+from shared.errors import UserError, guarded
 from shared.experiments import experiment
-from shared.sources import Architecture, Source, load_source
+from shared.images.folders import load_dataset
+from shared.networks.architecture import Architecture
+from shared.networks.reading import load_source
+from shared.networks.source import Source
+from shared.runs.execute import execute
+from shared.runs.find import with_twins
+from shared.runs.frameworks import FRAMEWORKS, implementation
+from shared.runs.record import read_probabilities, read_runs
 from torch_impl import nets as torch_nets
 
 ROOT = Path(__file__).parent.parent
@@ -29,14 +35,14 @@ SHORT = ["--size", "32", "--batch-size", "5", "--epochs", "1", "--device", "cpu"
 def hotdog(*arguments, cwd=None):
     """Run the command in a process of its own, without a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "shared.cli", *map(str, arguments)],
+        [sys.executable, "-m", "shared.command", *map(str, arguments)],
         capture_output=True, text=True, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
 
 def find(folder, framework, name):
     """The one run of experiment `name` on `framework` below `folder`/runs."""
-    (run,) = [r for r in runs.read_runs(folder / "runs") if (r.framework, r.experiment["name"]) == (framework, name)]
+    (run,) = [r for r in read_runs(folder / "runs") if (r.framework, r.experiment["name"]) == (framework, name)]
     return run
 
 
@@ -54,7 +60,7 @@ def finished(tmp_path_factory):
 def test_run_trains_in_both_frameworks_and_says_so_in_plain_lines(finished):
     folder, done = finished
     assert done.returncode == 0, done.stderr
-    for framework in runs.FRAMEWORKS:
+    for framework in FRAMEWORKS:
         for name in ("finetune", "frozen"):
             assert f"{name:10s} {framework:5s} seed 0  epoch 0/1  test " in done.stdout
             run = find(folder, framework, name)
@@ -71,7 +77,7 @@ def test_results_show_the_frameworks_side_by_side(finished):
     assert done.returncode == 0, done.stderr
     for name in ("finetune", "frozen"):
         (line,) = [text for text in done.stdout.splitlines() if f"│ {name}" in text]
-        for framework in runs.FRAMEWORKS:
+        for framework in FRAMEWORKS:
             run = find(folder, framework, name)
             assert f"{run.epochs[0]['test_accuracy']:.3f} → {run.test_accuracy:.3f}" in line
     assert (folder / "all.png").read_bytes().startswith(b"\x89PNG")
@@ -85,17 +91,17 @@ def test_predict_shows_both_frameworks_where_the_twin_lies_beside(finished):
     image = folder / "pictures" / "test" / "hotdog" / "000.png"
     done = hotdog("predict", image, "--run", run.folder)
     assert done.returncode == 0, done.stderr
-    twins = cli.with_twins([run])
+    twins = with_twins([run])
     assert [(r.framework, r.experiment["name"]) for r in twins] == [("gluon", "frozen"), ("torch", "frozen")]
     for one in twins:
-        names, _, probabilities = runs.read_probabilities(one)
+        names, _, probabilities = read_probabilities(one)
         assert f"{probabilities[names.index('hotdog/000.png')][0]:.4f}"[:5] in done.stdout
 
 
 def test_predict_does_without_a_damaged_twin_and_names_long_files_in_full(finished, tmp_path):
     folder, _ = finished
     shutil.copytree(folder / "runs", tmp_path / "runs")
-    gluon, torch = cli.with_twins([find(tmp_path, "gluon", "frozen")])
+    gluon, torch = with_twins([find(tmp_path, "gluon", "frozen")])
     (torch.folder / "weights.safetensors").write_bytes(b"no weights")
     (tmp_path / "runs" / "half").mkdir()
     (tmp_path / "runs" / "half" / "run.json").write_text("{")
@@ -168,13 +174,13 @@ def test_a_failed_run_exits_with_1_in_one_line(capsys):
     def fail():
         raise RuntimeError("first line\nsecond line")
 
-    assert cli.guarded(fail) == 1
+    assert guarded(fail) == 1
     capsys.readouterr()
 
     def like_mxnet():
         raise RuntimeError("Traceback (most recent call last):\n  File x\nMXNetError: what it is about\n")
 
-    assert cli.guarded(like_mxnet) == 1
+    assert guarded(like_mxnet) == 1
     assert "RuntimeError: MXNetError: what it is about" in capsys.readouterr().err
 
 
@@ -182,7 +188,7 @@ def test_the_reason_comes_first(capsys):
     def fail():
         raise RuntimeError("first line\nsecond line")
 
-    assert cli.guarded(fail) == 1
+    assert guarded(fail) == 1
     assert capsys.readouterr().err.splitlines() == [
         "hotdog: failed: RuntimeError: first line (HOTDOG_TRACEBACK=1 shows where)"
     ]
@@ -221,8 +227,8 @@ class _MX:
     ],
 )
 def test_gluon_uses_a_gpu_only_where_its_wheel_can(monkeypatch, gpu, cuda, gpus, usable, words):
-    monkeypatch.setattr(devices, "gpu_capability", lambda: gpu)
-    answer, reason = devices.gluon_reason(_MX(cuda, gpus))
+    monkeypatch.setattr("gluon_impl.devices.gpu_capability", lambda: gpu)
+    answer, reason = gluon_reason(_MX(cuda, gpus))
     assert answer is usable
     assert words in reason
 
@@ -232,24 +238,24 @@ def test_gpu_capability_is_read_from_nvidia_smi(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho 'NVIDIA H200, 9.0'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert devices.gpu_capability() == ("NVIDIA H200", (9, 0))
+    assert gpu_capability() == ("NVIDIA H200", (9, 0))
     tool.write_text("#!/bin/sh\nexit 9\n")
-    assert devices.gpu_capability() is None
+    assert gpu_capability() is None
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there is a GPU")
-@pytest.mark.parametrize("framework", runs.FRAMEWORKS)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_gpu_that_is_not_there_is_refused(framework):
     with pytest.raises(UserError, match="cannot use a GPU"):
-        runs.implementation(framework, "training").choose_device("gpu")
+        implementation(framework, "training").choose_device("gpu")
 
 
-@pytest.mark.parametrize("framework", runs.FRAMEWORKS)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_short_run_on_real_photographs_and_weights(framework, real, tmp_path):
     dataset = load_dataset(str(real / "data" / "hotdog"), limit=24)
     source = load_source(str(real / "weights" / "resnet18_v1-imagenet1k-pq.pth"))
     one = experiment("frozen", "resnet18_v1", num_epochs=1, size=96, batch_size=8)
-    run = runs.execute(framework, one, dataset, source, 0, "cpu", tmp_path)
+    run = execute(framework, one, dataset, source, 0, "cpu", tmp_path)
     assert run.status == "finished"
     assert run.source["architecture"] == "resnet18_v1"
     assert 0 < run.epochs[1]["train_loss"] < 20
@@ -274,7 +280,7 @@ def test_untrained_logits_agree_on_real_photographs(version, real):
 def test_stopping_the_command_stops_its_processes_and_keeps_what_they_have(stop, images, thin_file, tmp_path):
     command = ["run", "finetune", "--framework", "torch", "--data", images, "--source", thin_file, "--size", "32"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "shared.cli", *map(str, command), "--epochs", "100000", "--out", "runs"],
+        [sys.executable, "-m", "shared.command", *map(str, command), "--epochs", "100000", "--out", "runs"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
@@ -282,5 +288,5 @@ def test_stopping_the_command_stops_its_processes_and_keeps_what_they_have(stop,
     process.send_signal(stop)  # to the command alone: its processes have to hear of it from there
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "hotdog: interrupted; what was recorded so far is kept\n")
-    (run,) = runs.read_runs(tmp_path / "runs")
+    (run,) = read_runs(tmp_path / "runs")
     assert run.status == "interrupted" and len(run.epochs) > 2

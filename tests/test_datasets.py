@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from conftest import write_images
-from shared import datasets
 from shared.errors import UserError
+from shared.images.download import extract
+from shared.images.folders import load_dataset
+from shared.images.views import resized_side
 
 
 def test_both_frameworks_read_the_listed_files_in_the_listed_order(images):
@@ -21,7 +23,7 @@ def test_both_frameworks_read_the_listed_files_in_the_listed_order(images):
     from torch_impl import data as torch_data
 
     (images / "train" / "hotdog" / "Z.JPG").write_bytes((images / "train" / "hotdog" / "000.png").read_bytes())
-    dataset = datasets.load_dataset(str(images), limit=9)
+    dataset = load_dataset(str(images), limit=9)
     assert dataset.classes == ("hotdog", "not-hotdog")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -39,7 +41,7 @@ def test_hidden_files_and_folders_are_read_by_neither(images):
     from gluon_impl import data as gluon_data
     from torch_impl import data as torch_data
 
-    before = datasets.load_dataset(str(images))
+    before = load_dataset(str(images))
     hidden = images / "train" / "hotdog" / ".ipynb_checkpoints"
     hidden.mkdir()
     Image.new("RGB", (40, 40)).save(hidden / "000.png")
@@ -47,7 +49,7 @@ def test_hidden_files_and_folders_are_read_by_neither(images):
         (images / "train" / "hotdog" / name).write_bytes(b"")
     for split in ("train", "test"):
         (images / split / ".ipynb_checkpoints").mkdir()
-    dataset = datasets.load_dataset(str(images))
+    dataset = load_dataset(str(images))
     assert dataset == before
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Gluon says that it ignores them
@@ -61,7 +63,7 @@ def test_both_frameworks_cut_out_the_same_centre(size, tmp_path):
     from gluon_impl import data as gluon_data
     from torch_impl import data as torch_data
 
-    side = datasets.resized_side(size)  # an image of just this side is not resized, so all that is left is the crop
+    side = resized_side(size)  # an image of just this side is not resized, so all that is left is the crop
     pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3)).astype("uint8")
     Image.fromarray(pixels).save(tmp_path / "x.png")
     (one, _), (other, _) = (data.image_batch([tmp_path / "x.png"], size) for data in (gluon_data, torch_data))
@@ -69,15 +71,15 @@ def test_both_frameworks_cut_out_the_same_centre(size, tmp_path):
 
 
 def test_limit_takes_the_classes_in_equal_parts_and_always_the_same(images):
-    first, again = (datasets.load_dataset(str(images), limit=4) for _ in range(2))
+    first, again = (load_dataset(str(images), limit=4) for _ in range(2))
     assert first == again
     assert [first.train.labels.count(i) for i in (0, 1)] == [2, 2]
     assert len(first.test) == 4
-    assert len(datasets.load_dataset(str(images), limit=1000).train) == 12
+    assert len(load_dataset(str(images), limit=1000).train) == 12
 
 
 def test_holdout_tests_on_training_images_and_never_on_both(images):
-    dataset = datasets.load_dataset(str(images), holdout=0.34)
+    dataset = load_dataset(str(images), holdout=0.34)
     assert dataset.test.folder == images / "train"
     assert not set(dataset.train.names) & set(dataset.test.names)
     assert len(dataset.train) + len(dataset.test) == 12
@@ -85,14 +87,14 @@ def test_holdout_tests_on_training_images_and_never_on_both(images):
 
 
 def test_fingerprint_follows_content_names_and_choice(images):
-    whole = datasets.load_dataset(str(images)).fingerprint
-    assert datasets.load_dataset(str(images)).fingerprint == whole
-    assert datasets.load_dataset(str(images), limit=4).fingerprint != whole
+    whole = load_dataset(str(images)).fingerprint
+    assert load_dataset(str(images)).fingerprint == whole
+    assert load_dataset(str(images), limit=4).fingerprint != whole
     Image.new("RGB", (9, 9)).save(images / "test" / "hotdog" / "000.png")
-    changed = datasets.load_dataset(str(images)).fingerprint
+    changed = load_dataset(str(images)).fingerprint
     assert changed != whole
     (images / "test" / "hotdog" / "000.png").rename(images / "test" / "hotdog" / "00.png")
-    assert datasets.load_dataset(str(images)).fingerprint not in (whole, changed)
+    assert load_dataset(str(images)).fingerprint not in (whole, changed)
 
 
 def _cut(images):
@@ -146,7 +148,7 @@ def _extra_class(images):
 def test_folders_that_cannot_be_used_are_refused_in_one_line(images, spoil, message):
     spoil(images)
     with pytest.raises(UserError, match=message) as caught:
-        datasets.load_dataset(str(images))
+        load_dataset(str(images))
     assert "\n" not in str(caught.value)
 
 
@@ -159,12 +161,12 @@ def test_unknown_folders_limits_and_shares_are_refused(images, tmp_path):
         ((str(images), None, 1.0), "share is 1.0"),
     ):
         with pytest.raises(UserError, match=message):
-            datasets.load_dataset(*arguments)
+            load_dataset(*arguments)
 
 
 def test_without_a_hotdog_class_there_is_no_slot(tmp_path):
     write_images(tmp_path / "d", {(s, c): 2 for s in ("train", "test") for c in ("cat", "dog", "emu")})
-    dataset = datasets.load_dataset(str(tmp_path / "d"))
+    dataset = load_dataset(str(tmp_path / "d"))
     assert dataset.classes == ("cat", "dog", "emu")
     with pytest.raises(UserError, match="no class folder named 'hotdog'"):
         _ = dataset.hotdog_slot
@@ -213,10 +215,10 @@ def archive(tmp_path, images, cache, monkeypatch):
 
 
 def test_the_archive_is_downloaded_checked_unpacked_and_kept(archive, cache):
-    dataset = datasets.load_dataset("hotdog")
+    dataset = load_dataset("hotdog")
     assert (dataset.name, len(dataset.train), len(dataset.test)) == ("hotdog", 12, 8)
     archive[0].unlink()
-    assert datasets.load_dataset("hotdog") == dataset
+    assert load_dataset("hotdog") == dataset
     assert sorted(p.name for p in cache.iterdir()) == ["hotdog", "hotdog.zip"]
 
 
@@ -224,21 +226,21 @@ def test_an_interrupted_download_goes_on_where_it_stopped(archive, cache):
     body = archive[0].read_bytes()
     cache.mkdir()
     (cache / "hotdog.zip.part").write_bytes(body[:1000])
-    assert len(datasets.load_dataset("hotdog").train) == 12
+    assert len(load_dataset("hotdog").train) == 12
     assert _Server.ranges == ["bytes=1000-"]
 
 
 def test_a_complete_part_needs_no_more_bytes(archive, cache):
     cache.mkdir()
     (cache / "hotdog.zip.part").write_bytes(archive[0].read_bytes())
-    assert len(datasets.load_dataset("hotdog").train) == 12
+    assert len(load_dataset("hotdog").train) == 12
 
 
 def test_a_damaged_download_is_refused_and_leaves_nothing(archive, cache):
     file, sha1 = archive
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     with pytest.raises(UserError, match="damaged") as caught:
-        datasets.load_dataset("hotdog")
+        load_dataset("hotdog")
     text = str(caught.value)
     assert sha1 in text and "127.0.0.1" in text and "--data" in text and str(cache / "hotdog.zip") in text
     assert list(cache.iterdir()) == []
@@ -255,7 +257,7 @@ def test_without_a_network_the_message_says_what_to_do(cache, monkeypatch):
 
     monkeypatch.setattr(requests, "get", refuse)
     with pytest.raises(UserError) as caught:
-        datasets.load_dataset("hotdog")
+        load_dataset("hotdog")
     text = str(caught.value)
     assert asked[0].startswith("https://") and asked[0].endswith("/hotdog.zip")
     for part in (asked[0], "fba480ffa8aa7e0febbb511d181409f899b9baa5", str(cache / "hotdog.zip"), "--data FOLDER"):
@@ -270,11 +272,11 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path, member):
         zipped.writestr(member, b"x")
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match="leads out of its folder"):
-        datasets.extract(tmp_path / "bad.zip", tmp_path / "out" / "hotdog", "hotdog")
+        extract(tmp_path / "bad.zip", tmp_path / "out" / "hotdog", "hotdog")
     assert list((tmp_path / "out").iterdir()) == []
     assert not (tmp_path / "evil.png").exists()
 
 
 def test_the_chapter_squashes_to_256_before_it_cuts_224():
-    assert datasets.resized_side(224) == 256
-    assert datasets.resized_side(64) == 73
+    assert resized_side(224) == 256
+    assert resized_side(64) == 73

@@ -9,14 +9,19 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
-from shared import report, runs, sources
+from shared.networks.reading import load_source
+from shared.networks.source import MINI_FILE
+from shared.runs import tables
+from shared.runs.frameworks import FRAMEWORKS
+from shared.runs.record import Run, read_runs
+from shared.runs.tables import epochs_table, results_table, sentences
 
 ROOT = Path(__file__).parent.parent
 
 
 def hotdog(folder, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "shared.cli", *map(str, arguments)],
+        [sys.executable, "-m", "shared.command", *map(str, arguments)],
         capture_output=True, text=True, cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HOTDOG_CACHE": str(folder / "cache")},
     )  # fmt: skip
@@ -32,22 +37,22 @@ def default(tmp_path_factory):
 def test_all_experiments_run_in_both_frameworks_and_the_files_are_named_last(default):
     folder, done = default
     assert done.returncode == 0, done.stderr
-    found = runs.read_runs(folder / "runs" / "default-1")
-    assert {(r.framework, report.title(r)) for r in found} == {
+    found = read_runs(folder / "runs" / "default-1")
+    assert {(r.framework, tables.title(r)) for r in found} == {
         (framework, title)
-        for framework in runs.FRAMEWORKS
+        for framework in FRAMEWORKS
         for title in ("finetune", "scratch", "frozen", "hotdog-row 16 (hotdog)", "hotdog-row 22 (photocopier)")
     }
     assert all((r.status, len(r.epochs)) == ("finished", 1) for r in found)
     assert done.stdout.splitlines()[-1] == "Records and weights: runs/default-1/"
     assert Image.open(folder / "runs" / "default-1" / "curves.png").width > 800
-    for sentence in report.sentences(found):
+    for sentence in sentences(found):
         assert sentence in " ".join(done.stdout.split())
 
 
 def test_the_hotdog_row_is_above_chance_before_training_and_the_photocopiers_is_not(default):
     folder, _ = default
-    for run in runs.read_runs(folder / "runs"):
+    for run in read_runs(folder / "runs"):
         if run.source["row_label"] == "hotdog":
             assert run.test_accuracy > 0.6  # 400 images: chance is 0.5 with a standard deviation of 0.025
         if run.source["row_label"] == "photocopier":
@@ -66,16 +71,16 @@ def test_the_drawings_are_written_once(default):
 
 
 def test_the_source_network_comes_with_labels_and_its_accuracy():
-    source = sources.load_source("mini")
+    source = load_source("mini")
     assert source.label(source.row()) == "hotdog"
     assert "photocopier" in source.classes and len(source.classes) >= 24
-    with safe_open(str(sources.MINI_FILE), framework="numpy") as file:
+    with safe_open(str(MINI_FILE), framework="numpy") as file:
         assert float(file.metadata()["top1"]) >= 0.85
 
 
 def run_of(name, framework, accuracies, seed=0, row=None, loss=0.5):
     """A record with the given test accuracies."""
-    return runs.Run(
+    return Run(
         folder=Path("x"),
         experiment={"name": name, "num_epochs": len(accuracies) - 1, "learning_rate": 0.01, "head_lr_mult": 10},
         framework=framework,
@@ -105,16 +110,16 @@ def test_tables_and_sentences_say_what_the_records_say():
         run_of("scratch", "gluon", (0.5, 0.625)),
         run_of("hotdog-row", "torch", (0.7, 0.8), row=934),
     ]
-    _, rows = report.results_table(found)
+    _, rows = results_table(found)
     assert [row[0] for row in rows] == ["finetune", "scratch", "hotdog-row 934 (hotdog)"]
     assert rows[0][4:] == ["0.375 → 0.875", "0.500 → 0.500", "-0.250", "4.5 / 4.5", "2 / 1"]
     assert rows[1][4:7] == ["0.500 → 0.625", "–", "–"]
-    _, (row,) = report.results_table([run_of("finetune", "torch", (0.5, 0.5), loss=None)])
+    _, (row,) = results_table([run_of("finetune", "torch", (0.5, 0.5), loss=None)])
     assert row[5] == "0.500 → 0.500, diverged"
-    _, rows = report.epochs_table(found)
+    _, rows = epochs_table(found)
     assert rows[0][:5] == ["finetune", "Gluon", "0.375", "0.875", ""]
     assert rows[1][:5] == ["", "PyTorch", "0.500", "0.500", "-0.250"]
-    first, second, third = report.sentences(found)
+    first, second, third = sentences(found)
     assert "0.875 in Gluon and 0.500 in PyTorch after 1 epoch," in first
     assert "fine-tuning is 25.0 points ahead in Gluon" in second and "PyTorch" not in second
     assert "with only the hotdog row in place, 0.700 in PyTorch" in third

@@ -13,10 +13,20 @@ import pytest
 from safetensors.numpy import save_file
 
 from conftest import THIN, random_tensors, write_images
-from shared import datasets, exercises, runs, sources
 from shared.errors import UserError
+from shared.exercises.bench import Bench, half_interval, recorded, spread, train_runs, write
+from shared.exercises.freezing import freezing
+from shared.exercises.hotdog_row import hotdog_row
+from shared.exercises.index import EXERCISES
+from shared.exercises.measurements import _detector, check_rows, measure_features, row_scores, stability_limit
+from shared.exercises.rates import learning_rate
+from shared.exercises.tuning import HOLDOUT, tuning
 from shared.experiments import experiment
-from shared.sources import Architecture
+from shared.images.folders import load_dataset
+from shared.networks.architecture import Architecture
+from shared.networks.reading import load_source
+from shared.runs.frameworks import FRAMEWORKS, implementation
+from shared.runs.record import Run
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = {1: 14, 2: 6, 3: 3, 4: 6}  # different ones in an exercise
@@ -42,45 +52,45 @@ def bench_of(material, folder, trained):
     def launch(tasks, holdout):
         for framework in tasks:
             trained.extend((framework, *task, holdout) for task in tasks[framework])
-            exercises.train_runs(framework, tasks, data, source, None, holdout, "cpu", 0, folder, lambda line: None)
+            train_runs(framework, tasks, data, source, None, holdout, "cpu", 0, folder, lambda line: None)
 
     def inspect(name, frameworks):
         for framework in frameworks:
             trained.append((framework, name))
-            exercises.measure_features(framework, name, data, source, None, 32, 8, "cpu", 0, folder)
+            measure_features(framework, name, data, source, None, 32, 8, "cpu", 0, folder)
 
-    fingerprints = {"data": datasets.load_dataset(data).fingerprint, "source": sources.load_source(source).fingerprint}
-    fingerprints["held out"] = datasets.load_dataset(data, holdout=exercises.HOLDOUT).fingerprint
+    fingerprints = {"data": load_dataset(data).fingerprint, "source": load_source(source).fingerprint}
+    fingerprints["held out"] = load_dataset(data, holdout=HOLDOUT).fingerprint
     overrides = {"size": 32, "batch_size": 8}
     folder.mkdir(exist_ok=True)
-    return exercises.Bench(
+    return Bench(
         folder, "chapter", [0, 1], overrides=overrides, epochs=1,
         launch=launch, inspect=inspect, fingerprints=fingerprints,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("number", exercises.EXERCISES)
+@pytest.mark.parametrize("number", EXERCISES)
 def test_an_exercise_trains_once_and_says_the_same_from_its_records(number, material, tmp_path):
     trained = []
     bench = replace(bench_of(material, tmp_path / "exercise", trained), seeds=SEEDS[number])
-    report = exercises.EXERCISES[number](bench)
+    report = EXERCISES[number](bench)
     trainings = [task for task in trained if len(task) > 2]
     experiments = {e for _, e, *_ in trainings}
     # exercise 2 also trains what it starts from, and what it chose may differ in the number of epochs
     assert EXPERIMENTS[number] <= len(experiments) <= EXPERIMENTS[number] + 4 * (number == 2)
-    assert {f for f, *_ in trained} == set(runs.FRAMEWORKS)
+    assert {f for f, *_ in trained} == set(FRAMEWORKS)
     assert len(trainings) == len(set(trainings))
     assert report.tables and all(len(row) == len(header) for _, header, rows in report.tables for row in rows)
     assert all("Gluon" in " ".join([*header]) for _, header, _ in report.tables[-1:])
     assert "Gluon" in " ".join(report.answer) and "PyTorch" in " ".join(report.answer)
     assert report.save_picture(tmp_path / "picture.png").stat().st_size < 200_000
 
-    exercises.write(bench, report, {"command": "a test"})
+    write(bench, report, {"command": "a test"})
     assert report.markdown() in (bench.folder / "answer.md").read_text(encoding="utf-8")
     trained.clear()
-    assert exercises.EXERCISES[number](bench).markdown() == report.markdown()
+    assert EXERCISES[number](bench).markdown() == report.markdown()
     assert trained == []
-    assert exercises.EXERCISES[number](exercises.recorded(bench.folder)).markdown() == report.markdown()
+    assert EXERCISES[number](recorded(bench.folder)).markdown() == report.markdown()
 
 
 def test_an_interrupted_exercise_goes_on_where_it_was(material, tmp_path):
@@ -107,7 +117,7 @@ def test_runs_on_other_images_and_held_out_ones_are_not_reused(material, tmp_pat
     bench = bench_of(material, tmp_path / "exercise", trained)
     wanted = [experiment("frozen", size=32, num_epochs=0)]
     bench.train(wanted, seeds=[0])
-    bench.train(wanted, seeds=[0], holdout=exercises.HOLDOUT)
+    bench.train(wanted, seeds=[0], holdout=HOLDOUT)
     assert len(trained) == 4
     bench.fingerprints["data"] = "other images"
     bench.launch = None
@@ -133,12 +143,12 @@ def test_features_at_another_size_or_of_a_broken_record_are_measured_anew(materi
 
 def test_an_answer_to_other_settings_is_kept(tmp_path):
     bench = made_up(tmp_path, lambda f, e, seed: 0.9)
-    report = exercises.freezing(bench)
-    exercises.write(bench, report, {"limit": 8})
+    report = freezing(bench)
+    write(bench, report, {"limit": 8})
     report.save_picture(tmp_path / "picture.png")
-    exercises.write(bench, report, {"limit": 8})
+    write(bench, report, {"limit": 8})
     assert not list(tmp_path.glob("earlier-*"))
-    exercises.write(bench, report, {"limit": 9})
+    write(bench, report, {"limit": 9})
     names = {"answer.md", "exercise.json", "picture.png"}
     assert {file.name for file in (tmp_path / "earlier-1").iterdir()} == names
     assert (tmp_path / "answer.md").is_file() and '"limit": 9' in (tmp_path / "exercise.json").read_text()
@@ -146,13 +156,13 @@ def test_an_answer_to_other_settings_is_kept(tmp_path):
 
 def test_a_folder_without_an_exercise_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no exercise"):
-        exercises.recorded(tmp_path)
+        recorded(tmp_path)
 
 
-@pytest.mark.parametrize("framework", runs.FRAMEWORKS)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_rows_detector_decides_as_the_network_with_that_row_does(framework, material):
-    dataset, source = datasets.load_dataset(material[0]), sources.load_source(material[1])
-    data, nets, training = (runs.implementation(framework, part) for part in ("data", "nets", "training"))
+    dataset, source = load_dataset(material[0]), load_source(material[1])
+    data, nets, training = (implementation(framework, part) for part in ("data", "nets", "training"))
     device, _ = training.choose_device("cpu")
     batches = data.test_iter(dataset.test, 32, 5)
     features, _ = training.predict_features(nets.pretrained_net(source), batches, device)
@@ -164,14 +174,14 @@ def test_a_rows_detector_decides_as_the_network_with_that_row_does(framework, ma
     tensors = source.tensors | {"output.weight": weight.astype("float32"), "output.bias": bias.astype("float32")}
     source = replace(source, tensors=tensors)
     net = nets.pretrained_net(source)
-    scores = exercises.row_scores(lambda split: training.predict_features(net, batches, device), dataset, source)
+    scores = row_scores(lambda split: training.predict_features(net, batches, device), dataset, source)
     found = set()
     for other_row in ("mean", "nearest", "zero"):
         net = nets.finetune_net(source, 2)
         nets.reuse_row(net, source, source.row("hotdog"), 0, other_row)
         p, labels = training.predict_probabilities(net, batches, device)
         logit = np.log(p[:, 0].astype(float)) - np.log(p[:, 1].astype(float))
-        assert scores["fills"][other_row] == pytest.approx(exercises._detector(logit, labels == 0))
+        assert scores["fills"][other_row] == pytest.approx(_detector(logit, labels == 0))
         found.add(tuple(scores["fills"][other_row].values()))
         if other_row == "mean":
             assert scores["rows"][0] == {"label": "hotdog", **scores["fills"]["mean"]}
@@ -182,7 +192,7 @@ def test_a_rows_detector_decides_as_the_network_with_that_row_does(framework, ma
 
 def test_auc_is_the_share_of_pairs_in_the_right_order():
     scores, is_hotdog = np.array([3.0, 1.0, 2.0, -1.0, 2.0]), np.array([True, True, False, False, False])
-    found = exercises._detector(scores, is_hotdog)
+    found = _detector(scores, is_hotdog)
     assert found["auc"] == pytest.approx((3 + 1) / 6)
     assert found["accuracy"] == pytest.approx(3 / 5)
 
@@ -191,8 +201,8 @@ def test_gradient_descent_on_the_output_layer_grows_beyond_the_limit_and_shrinks
     rng = np.random.default_rng(0)
     features = rng.normal(1, 1, (400, 8)).astype("float32")
     labels = rng.integers(0, 2, 400)  # nothing to learn: the optimum is near probability one half
-    dataset = datasets.load_dataset(material[0])
-    limit = exercises.stability_limit(lambda split, training: (features, labels), dataset, None)["limit"]
+    dataset = load_dataset(material[0])
+    limit = stability_limit(lambda split, training: (features, labels), dataset, None)["limit"]
     extended = np.column_stack([features, np.ones(400)])
     target = np.eye(2)[labels]
     start = rng.normal(0, 0.01, (2, 9))
@@ -228,13 +238,11 @@ def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, secon
             memory = {"before_mib": 100.0, "peak_mib": 100 + (peak - 100) / (3 if e.frozen else 1)}
             gpu = None if device == "cpu" else "a graphics card"
             where = {"used": device, "gpu": gpu, "threads": 1, "cpu": "a processor"}
-            return runs.Run(
-                tmp_path, e.as_dict(), f, seed, {"classes": ["a", "b"]}, {}, where, {}, memory, epochs=epochs
-            )
+            return Run(tmp_path, e.as_dict(), f, seed, {"classes": ["a", "b"]}, {}, where, {}, memory, epochs=epochs)
 
         return [{f: [run(f, e, s) for s in seeds or bench.seeds] for f in bench.frameworks} for e in wanted]
 
-    bench = exercises.Bench(tmp_path, "chapter", [0, 1], overrides={"size": 32})
+    bench = Bench(tmp_path, "chapter", [0, 1], overrides={"size": 32})
     bench.train = lambda wanted, holdout=0.0, seeds=None: train(wanted, holdout, seeds)
     return bench
 
@@ -248,8 +256,8 @@ def test_exercise_1_says_where_it_does_best_where_it_breaks_and_which_layer(tmp_
         return (0.5 if broke else 0.8 + (e.learning_rate == 0.01) * 0.1) + 0.001 * seed
 
     bench = made_up(tmp_path, accuracy, loss=lambda e: abs(e.learning_rate - 0.03))
-    bench.measure = lambda name: {f: {"limit": 0.05} for f in runs.FRAMEWORKS}
-    report = exercises.learning_rate(bench)
+    bench.measure = lambda name: {f: {"limit": 0.05} for f in FRAMEWORKS}
+    report = learning_rate(bench)
     text = " ".join(report.answer)
     assert "does best with 0.901 ± 0.006 at 0.01 in Gluon" in text
     assert "and breaks at 0.3 in Gluon and at 0.3 in PyTorch" in text
@@ -259,8 +267,8 @@ def test_exercise_1_says_where_it_does_best_where_it_breaks_and_which_layer(tmp_
     assert "with the features at 0.3, 10 times that rate for the output layer costs 30.0 ± 0.0 points" in text
     assert text.count("it is the output layer that breaks first") == 2
     bench = made_up(tmp_path, lambda f, e, seed: 0.9)
-    bench.measure = lambda name: {f: {"limit": 0.05} for f in runs.FRAMEWORKS}
-    text = " ".join(exercises.learning_rate(bench).answer)
+    bench.measure = lambda name: {f: {"limit": 0.05} for f in FRAMEWORKS}
+    text = " ".join(learning_rate(bench).answer)
     assert "breaks at no rate tried in Gluon" in text and "no rate tried breaks the output layer alone" in text
     assert "at 0.001 (the lowest rate tried; the seeds do not tell it from 6 of the 6 others) in Gluon" in text
     assert "It is undecided in Gluon and undecided in PyTorch" in text
@@ -283,11 +291,11 @@ def test_exercise_2_says_what_tuning_did(tmp_path, finetune, scratch, tuned_fine
         return of[tuned] + 0.01 * seed
 
     bench = made_up(tmp_path, accuracy, holdout=lambda e: e.learning_rate)  # the highest rate is chosen
-    report = exercises.tuning(bench)
+    report = tuning(bench)
     assert says in " ".join(report.answer)
     assert [row[1] for row in report.tables[0][2] if row[3] == "chosen"] == ["0.03", "0.3"]
     bench = made_up(tmp_path, accuracy, holdout=lambda e: -abs(e.learning_rate - given[e.name].learning_rate))
-    assert "chose the given rate for finetune and scratch" in exercises.tuning(bench).answer[0]
+    assert "chose the given rate for finetune and scratch" in tuning(bench).answer[0]
 
 
 def test_exercise_3_says_ahead_behind_or_undecided(tmp_path):
@@ -295,7 +303,7 @@ def test_exercise_3_says_ahead_behind_or_undecided(tmp_path):
         locked = 0.9 if f == "gluon" else 0.5 + 0.4 * seed
         return locked if e.lock_batch_norm else 0.7 if e.frozen else 0.8
 
-    report = exercises.freezing(made_up(tmp_path, accuracy))
+    report = freezing(made_up(tmp_path, accuracy))
     text = " ".join(report.answer)
     assert (
         "normalised by the batch: 10.0 ± 0.0 points (ahead) in Gluon and 10.0 ± 0.0 points (ahead) in PyTorch" in text
@@ -308,7 +316,7 @@ def test_exercise_3_says_ahead_behind_or_undecided(tmp_path):
 
 
 def test_exercise_3_claims_no_memory_for_a_graphics_card(tmp_path):
-    report = exercises.freezing(made_up(tmp_path, lambda f, e, seed: 0.9, device="cuda"))
+    report = freezing(made_up(tmp_path, lambda f, e, seed: 0.9, device="cuda"))
     caption, header, rows = report.tables[0]
     assert "memory" not in " ".join([caption, *header, *report.answer])
     assert "images loaded, on a graphics card." in caption
@@ -329,8 +337,8 @@ def test_exercise_4_says_what_the_row_is_worth(tmp_path):
     fills = {"mean": detector(0.9, 0.55), "nearest": detector(0.92, 0.8), "zero": detector(0.8, 0.5)}
     scores = {"images": 400, "hotdog": 0, "wrong": 1, "rows": rows, "fills": fills, "scores": {}}
     bench = made_up(tmp_path, accuracy)
-    bench.measure = lambda name: dict.fromkeys(runs.FRAMEWORKS, scores)
-    report = exercises.hotdog_row(bench)
+    bench.measure = lambda name: dict.fromkeys(FRAMEWORKS, scores)
+    report = hotdog_row(bench)
     text = " ".join(report.answer)
     assert "AUC of 0.900 in Gluon and 0.900 in PyTorch, the photocopier's row with 0.300 in Gluon" in text
     assert "Of the 2 other rows, 1 in Gluon and 1 in PyTorch rank the images better" in text
@@ -339,16 +347,14 @@ def test_exercise_4_says_what_the_row_is_worth(tmp_path):
     assert ["2 (apple), the best of the 2 others", "0.950", "0.950", "0.600", "0.600"] in report.tables[0][2]
     assert report.tables[0][2][-1][:2] == ["the 2 others, median", "0.725"]
     bench.seeds = [0]
-    assert "-10.0 points (which the seeds do not tell from nothing) in Gluon" in " ".join(
-        exercises.hotdog_row(bench).answer
-    )
+    assert "-10.0 points (which the seeds do not tell from nothing) in Gluon" in " ".join(hotdog_row(bench).answer)
 
 
 def test_intervals_are_students():
     # t(0.975, 2) = 4.303
-    assert exercises.half_interval([1.0, 2.0, 3.0]) == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
-    assert exercises.half_interval([1.0]) is None
-    assert exercises.spread([0.5]) == "0.500"
+    assert half_interval([1.0, 2.0, 3.0]) == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
+    assert half_interval([1.0]) is None
+    assert spread([0.5]) == "0.500"
 
 
 def test_the_command_answers_in_one_framework_and_refuses_what_cannot_be(material, tmp_path):
@@ -356,7 +362,7 @@ def test_the_command_answers_in_one_framework_and_refuses_what_cannot_be(materia
 
     def hotdog(*arguments):
         return subprocess.run(
-            [sys.executable, "-m", "shared.cli", "exercise", *arguments, "--data", data, "--source", source],
+            [sys.executable, "-m", "shared.command", "exercise", *arguments, "--data", data, "--source", source],
             capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
 
@@ -375,12 +381,10 @@ def test_the_command_answers_in_one_framework_and_refuses_what_cannot_be(materia
 
 
 def test_exercise_4_needs_both_rows_a_third_and_two_classes(material):
-    data, source = (
-        load(name) for load, name in zip((datasets.load_dataset, sources.load_source), material, strict=True)
-    )
-    exercises.check_rows(source, data)
+    data, source = (load(name) for load, name in zip((load_dataset, load_source), material, strict=True))
+    check_rows(source, data)
     for wrong in (replace(source, classes=None), replace(source, classes=("hotdog", *source.classes[2:], "mug"))):
         with pytest.raises(UserError, match="exercise 4 needs output rows labelled hotdog and photocopier"):
-            exercises.check_rows(wrong, data)
+            check_rows(wrong, data)
     with pytest.raises(UserError, match="has 3 classes"):
-        exercises.check_rows(source, replace(data, classes=("hotdog", "mug", "taco")))
+        check_rows(source, replace(data, classes=("hotdog", "mug", "taco")))

@@ -9,8 +9,10 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from shared.mini import build
-from shared.mini.render import SOURCE_CLASSES, TARGET_CLASSES, draw
+from shared.images.mini.drawings import drawing, source_folder, target_folder, write_source, write_target
+from shared.images.mini.render import SOURCE_CLASSES, TARGET_CLASSES, draw
+from shared.networks.source import MINI_FILE
+from shared.runs.pretrain import CHANNELS, LAYERS, _accuracy, pretrain, save
 
 CASES = [(name, "source") for name in SOURCE_CLASSES] + [(name, "target") for name in TARGET_CLASSES]
 
@@ -38,10 +40,10 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(name, style):
 
 
 def test_a_picture_does_not_depend_on_what_was_drawn_before():
-    alone = np.asarray(build.drawing("target", "train", "hotdog", 3))
+    alone = np.asarray(drawing("target", "train", "hotdog", 3))
     for index in range(3):
-        build.drawing("target", "train", "hotdog", index)
-    assert np.array_equal(alone, np.asarray(build.drawing("target", "train", "hotdog", 3)))
+        drawing("target", "train", "hotdog", index)
+    assert np.array_equal(alone, np.asarray(drawing("target", "train", "hotdog", 3)))
 
 
 def test_size_is_in_pixels():
@@ -64,8 +66,8 @@ def test_the_source_classes():
 
 def test_layout_and_counts(tmp_path):
     ticks = []
-    build.write_target(tmp_path / "t", counts=(3, 2), tick=lambda: ticks.append(1))
-    build.write_source(tmp_path / "s", counts=(2, 1))
+    write_target(tmp_path / "t", counts=(3, 2), tick=lambda: ticks.append(1))
+    write_source(tmp_path / "s", counts=(2, 1))
     names = list(digests(tmp_path / "t"))
     assert names[:3] == ["test/hotdog/0000.png", "test/hotdog/0001.png", "test/not-hotdog/0000.png"]
     assert len(names) == len(ticks) == 10
@@ -77,14 +79,14 @@ def test_layout_and_counts(tmp_path):
 
 def test_the_set_repeats_for_a_seed_and_only_for_it(tmp_path):
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        build.write_target(tmp_path / folder, seed=seed, counts=(3, 2))
+        write_target(tmp_path / folder, seed=seed, counts=(3, 2))
     a, b, c = (digests(tmp_path / folder) for folder in "abc")
     assert a == b
     assert not set(a.values()) & set(c.values())
 
 
 def test_no_test_drawing_appears_in_training(tmp_path):
-    build.write_target(tmp_path / "t", counts=(120, 60))
+    write_target(tmp_path / "t", counts=(120, 60))
     seen = digests(tmp_path / "t")
     train = {digest for path, digest in seen.items() if path.startswith("train/")}
     test = {digest for path, digest in seen.items() if path.startswith("test/")}
@@ -101,22 +103,22 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build.write_target(tmp_path / "t", counts=(3, 2), tick=interrupt)
+        write_target(tmp_path / "t", counts=(3, 2), tick=interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_there_is_not_overwritten(tmp_path):
     (tmp_path / "t").mkdir()
     with pytest.raises(FileExistsError, match="is there already"):
-        build.write_target(tmp_path / "t")
+        write_target(tmp_path / "t")
 
 
 def test_the_cached_folder_is_drawn_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(build.write_target, "__defaults__", (0, (2, 1), None))
-    first = build.target_folder(tmp_path)
+    monkeypatch.setattr(write_target, "__defaults__", (0, (2, 1), None))
+    first = target_folder(tmp_path)
     before = {p: p.stat().st_mtime_ns for p in first.rglob("*.png")}
     assert len(before) == 6
-    assert build.target_folder(tmp_path) == first
+    assert target_folder(tmp_path) == first
     assert {p: p.stat().st_mtime_ns for p in first.rglob("*.png")} == before
 
 
@@ -125,29 +127,29 @@ def test_the_stored_weights_fit_the_network():
 
     from torch_impl.resnet_v2 import ResNetV2
 
-    assert build.WEIGHTS.stat().st_size < 3_000_000
-    with safe_open(build.WEIGHTS, "numpy") as stored:
+    assert MINI_FILE.stat().st_size < 3_000_000
+    with safe_open(MINI_FILE, "numpy") as stored:
         metadata = stored.metadata()
     classes = json.loads(metadata["classes"])
     assert classes == SOURCE_CLASSES
     assert float(metadata["top1"]) >= 0.85
-    net = ResNetV2(build.LAYERS, build.CHANNELS, len(classes))
-    tensors = load_file(build.WEIGHTS)
+    net = ResNetV2(LAYERS, CHANNELS, len(classes))
+    tensors = load_file(MINI_FILE)
     assert {t.dtype for t in tensors.values()} == {np.dtype(np.float32)}
     counters = {name for name in net.state_dict() if name.endswith("num_batches_tracked")}
     assert set(tensors) == set(net.state_dict()) - counters
     net.load_state_dict({name: torch.from_numpy(t) for name, t in tensors.items()}, strict=False)
     # Fresh drawings, of a seed that no training used: the network knows what it was taught.
-    X = [np.asarray(build.drawing("source", "test", name, i, seed=99)) for name in classes for i in range(4)]
+    X = [np.asarray(drawing("source", "test", name, i, seed=99)) for name in classes for i in range(4)]
     X = torch.from_numpy(np.stack(X).transpose(0, 3, 1, 2))
-    assert build._accuracy(net, X, torch.arange(len(classes)).repeat_interleave(4)) >= 0.85
+    assert _accuracy(net, X, torch.arange(len(classes)).repeat_interleave(4)) >= 0.85
 
 
 @pytest.mark.slow
 def test_a_rebuild_reaches_the_stored_accuracy(tmp_path):
-    with safe_open(build.WEIGHTS, "numpy") as stored:
+    with safe_open(MINI_FILE, "numpy") as stored:
         claimed = float(stored.metadata()["top1"])
-    tensors, report = build.pretrain(build.source_folder(tmp_path))
+    tensors, report = pretrain(source_folder(tmp_path))
     assert report["top1"] >= claimed - 0.03
-    build.save(tensors, report, tmp_path / "again.safetensors")
-    assert (tmp_path / "again.safetensors").stat().st_size == pytest.approx(build.WEIGHTS.stat().st_size, abs=200)
+    save(tensors, report, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").stat().st_size == pytest.approx(MINI_FILE.stat().st_size, abs=200)

@@ -13,16 +13,17 @@ from pathlib import Path
 import pytest
 from nbclient import NotebookClient
 
-from shared import cli, notebook, runs
-from shared.datasets import load_dataset
+from shared.book.notebook import LEFT_OUT, chapter_notebook, write_notebook
+from shared.command.app import main
 from shared.errors import UserError
-from shared.notebook import chapter_notebook, write_notebook
+from shared.images.folders import load_dataset
+from shared.runs.frameworks import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
 CHAPTER = (ROOT / "chapter.md").read_text(encoding="utf-8")
 FOREIGN = {"gluon": r"torch|\bv2\b", "torch": r"mxnet|gluon_impl|\bnpx\b"}
 
-each_framework = pytest.mark.parametrize("framework", runs.FRAMEWORKS)
+each_framework = pytest.mark.parametrize("framework", FRAMEWORKS)
 
 
 def code_cells(framework):
@@ -85,7 +86,7 @@ def executed(folder):
         return NotebookClient(cells, timeout=300, resources={"metadata": {"path": folder / "notebooks"}}).execute()
 
     with ThreadPoolExecutor() as pool:
-        yield {framework: pool.submit(execute, framework) for framework in runs.FRAMEWORKS}
+        yield {framework: pool.submit(execute, framework) for framework in FRAMEWORKS}
 
 
 @each_framework
@@ -168,7 +169,7 @@ def test_the_code_is_one_frameworks_and_the_text_is_the_chapters(framework):
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     assert "[[[" not in text and "#region" not in text
     assert "uv run python" in CHAPTER and "uv run python" not in text  # said of chapter.md only
-    kept = notebook.LEFT_OUT.sub("", CHAPTER)
+    kept = LEFT_OUT.sub("", CHAPTER)
     chapter = re.sub(r"^```.*?^```$|<!--.*?-->", "", kept, flags=re.MULTILINE | re.DOTALL)
     assert re.findall(r"^#.*", prose, re.MULTILINE) == re.findall(r"^#.*", chapter, re.MULTILINE)
     sentences = [line for line in chapter.splitlines() if line and "](" not in line and not line.startswith("**")]
@@ -205,12 +206,12 @@ def test_the_code_that_uses_the_functions_can_be_pasted_at_a_prompt():
 
 def test_the_command_writes_both_notebooks_and_says_where(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "shared.cli", "notebook"],
+        [sys.executable, "-m", "shared.command", "notebook"],
         capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == "Notebook: notebooks/chapter-gluon.ipynb\nNotebook: notebooks/chapter-torch.ipynb\n"
-    for framework in runs.FRAMEWORKS:
+    for framework in FRAMEWORKS:
         file = tmp_path / "notebooks" / f"chapter-{framework}.ipynb"
         made = json.loads(file.read_text(encoding="utf-8"))
         assert not any(cell.get("outputs") for cell in made["cells"])
@@ -240,10 +241,10 @@ def test_a_notebook_that_was_run_is_made_anew_and_one_that_was_changed_is_kept(t
 
 
 def test_without_the_chapter_there_is_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(notebook, "CHAPTER", tmp_path / "chapter.md")
+    monkeypatch.setattr("shared.book.notebook.CHAPTER", tmp_path / "chapter.md")
     monkeypatch.setattr(sys, "argv", ["hotdog", "notebook", "--out", str(tmp_path / "out")])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main()
     assert end.value.code == 2
     assert re.fullmatch(r"hotdog: no such file: \S+chapter.md \(.+\)\n", capsys.readouterr().err)
     assert not (tmp_path / "out").exists()

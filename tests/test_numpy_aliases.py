@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from gluon_impl import numpy_aliases
+from shared.networks import numpy_aliases
 
 ROOT = Path(__file__).parent.parent
 

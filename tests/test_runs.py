@@ -7,13 +7,15 @@ import pytest
 from safetensors.numpy import load_file
 
 from conftest import write_images
-from shared import runs
-from shared.datasets import load_dataset
 from shared.errors import UserError
 from shared.experiments import CHAPTER, experiment
-from shared.sources import load_source
+from shared.images.folders import load_dataset
+from shared.networks.reading import load_source
+from shared.runs.execute import execute, trained_net
+from shared.runs.frameworks import FRAMEWORKS, implementation
+from shared.runs.record import read_probabilities, read_run, read_runs
 
-both = pytest.mark.parametrize("framework", runs.FRAMEWORKS)
+both = pytest.mark.parametrize("framework", FRAMEWORKS)
 
 
 def short(name, **overrides):
@@ -23,7 +25,7 @@ def short(name, **overrides):
 
 def go(framework, images, thin_file, out, name="finetune", seed=0, **overrides):
     dataset = images if hasattr(images, "train") else load_dataset(str(images))
-    return runs.execute(framework, short(name, **overrides), dataset, load_source(str(thin_file)), seed, "cpu", out)
+    return execute(framework, short(name, **overrides), dataset, load_source(str(thin_file)), seed, "cpu", out)
 
 
 @both
@@ -42,8 +44,8 @@ def test_a_run_is_recorded_with_all_that_is_needed_to_repeat_it(framework, image
     assert [e["epoch"] for e in epochs] == [0, 1, 2]
     assert epochs[0]["train_loss"] is None and epochs[0]["test_accuracy"] is not None
     assert all(e["seconds"] > 0 and e["images_per_second"] == pytest.approx(12 / e["seconds"]) for e in epochs[1:])
-    assert runs.read_run(run.folder) == run
-    names, labels, probabilities = runs.read_probabilities(run)
+    assert read_run(run.folder) == run
+    names, labels, probabilities = read_probabilities(run)
     assert names == list(load_dataset(str(images)).test.names)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=2e-6)
     assert (probabilities.argmax(axis=1) == labels).mean() == run.test_accuracy
@@ -113,7 +115,7 @@ def test_one_image_per_class_and_less_than_a_batch_is_enough(framework, thin_fil
 
 @both
 def test_the_reported_loss_is_the_mean_over_images_not_over_batches(framework, thin_file):
-    nets, training = (runs.implementation(framework, m) for m in ("nets", "training"))
+    nets, training = (implementation(framework, m) for m in ("nets", "training"))
     X, y = np.random.default_rng(0).normal(size=(8, 3, 32, 32)).astype("float32"), np.array([0, 1] * 4)
     if framework == "gluon":
         from mxnet import np as mx_np
@@ -155,11 +157,11 @@ def test_a_failed_run_keeps_what_it_had(framework, images, thin_file, tmp_path):
             return iter(self.batches)
 
     with pytest.raises(Break):
-        runs.execute(
+        execute(
             framework, short("finetune"), load_dataset(str(images)), load_source(str(thin_file)), 0, "cpu", tmp_path,
             watch=Batches,
         )  # fmt: skip
-    (run,) = runs.read_runs(tmp_path)
+    (run,) = read_runs(tmp_path)
     assert (run.status, run.error) == ("failed", "Break: the disk is gone")
     assert [e["epoch"] for e in run.epochs] == [0, 1]
     assert sorted(p.name for p in run.folder.iterdir()) == ["run.json"]
@@ -171,11 +173,11 @@ def test_an_interrupted_run_says_so(framework, images, thin_file, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runs.execute(
+        execute(
             framework, short("finetune"), load_dataset(str(images)), load_source(str(thin_file)), 0, "cpu", tmp_path,
             on_epoch=stop,
         )  # fmt: skip
-    (run,) = runs.read_runs(tmp_path)
+    (run,) = read_runs(tmp_path)
     assert run.status == "interrupted" and len(run.epochs) == 1
 
 
@@ -193,31 +195,31 @@ def test_folders_never_overwrite_each_other(images, thin_file, tmp_path):
 
 def test_trained_nets_give_back_the_recorded_probabilities(images, thin_file, tmp_path):
     dataset = load_dataset(str(images))
-    for framework in runs.FRAMEWORKS:
+    for framework in FRAMEWORKS:
         run = go(framework, images, thin_file, tmp_path)
-        data, training = (runs.implementation(framework, m) for m in ("data", "training"))
+        data, training = (implementation(framework, m) for m in ("data", "training"))
         files = [dataset.test.folder / name for name in dataset.test.names]
         batches = [data.image_batch(files, 32)]
         device, _ = training.choose_device("cpu")
-        probabilities, labels = training.predict_probabilities(runs.trained_net(run), batches, device)
-        np.testing.assert_allclose(probabilities, runs.read_probabilities(run)[2], atol=2e-6)
+        probabilities, labels = training.predict_probabilities(trained_net(run), batches, device)
+        np.testing.assert_allclose(probabilities, read_probabilities(run)[2], atol=2e-6)
         assert set(labels) == {-1}
 
 
 def test_records_that_are_none_are_refused(tmp_path):
     with pytest.raises(UserError, match="no run.json"):
-        runs.read_run(tmp_path)
+        read_run(tmp_path)
     for text, message in (("{}", "no entry 'experiment'"), ("{", "no run record"), ("[]", "no run record")):
         (tmp_path / "run.json").write_text(text)
         with pytest.raises(UserError, match=message):
-            runs.read_run(tmp_path)
+            read_run(tmp_path)
 
 
 def test_a_record_that_cannot_be_read_is_left_out_with_a_word(images, thin_file, tmp_path, capsys):
     run = go("torch", images, thin_file, tmp_path, num_epochs=0)
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "run.json").write_text("{")
-    assert runs.read_runs(tmp_path) == [run]
+    assert read_runs(tmp_path) == [run]
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("hotdog: left out: ") and "half" in line
 
@@ -228,20 +230,20 @@ def test_damaged_probabilities_are_refused(spoil, images, thin_file, tmp_path):
     file = run.folder / "test_probabilities.csv"
     file.write_text("".join(f"{line}\n" for line in spoil(file.read_text().splitlines())))
     with pytest.raises(UserError, match="test_probabilities.csv is damaged .*: delete its folder"):
-        runs.read_probabilities(run)
+        read_probabilities(run)
 
 
 def test_a_diverged_network_is_not_used(images, thin_file, tmp_path):
     run = go("torch", images, thin_file, tmp_path, learning_rate=1e30)
     with pytest.raises(UserError, match="not finite: the training of this run diverged"):
-        runs.trained_net(run)
+        trained_net(run)
 
 
 def test_damaged_weights_are_refused(images, thin_file, tmp_path):
     run = go("torch", images, thin_file, tmp_path, num_epochs=0)
     (run.folder / "weights.safetensors").write_bytes(b"cut off")
     with pytest.raises(UserError, match="cannot read .*weights.safetensors"):
-        runs.trained_net(run)
+        trained_net(run)
 
 
 def test_the_chapters_hyperparameters():

@@ -5,9 +5,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from conftest import THIN, random_tensors
-from shared import sources
 from shared.errors import UserError
-from shared.sources import Architecture, load_source, recognise, tensor_shapes
+from shared.networks.architecture import Architecture, recognise, tensor_shapes
+from shared.networks.reading import load_source
+from shared.networks.rows import reused_output
+from shared.networks.source import BOOK_ROW, fingerprint
 
 ARCHITECTURES = [
     Architecture(version, layers, channels, classes)
@@ -72,7 +74,7 @@ def test_a_file_saved_by_the_framework_itself_is_read_back_exactly(version, fram
     assert source.classes is None
     assert source.tensors.keys() == tensors.keys()
     assert all(np.array_equal(source.tensors[name], tensors[name]) for name in tensors)
-    assert source.fingerprint == sources.fingerprint(tensors)
+    assert source.fingerprint == fingerprint(tensors)
 
 
 def test_torchvision_names_are_understood(tmp_path):
@@ -87,7 +89,7 @@ def test_torchvision_names_are_understood(tmp_path):
     assert np.array_equal(source.tensors["output.weight"], net.fc.weight.detach().numpy())
     assert source.row() == 934
     assert source.label(934) == "hotdog"
-    assert source.label(sources.BOOK_ROW) == "photocopier"
+    assert source.label(BOOK_ROW) == "photocopier"
 
 
 def test_old_style_gluon_names_are_understood(tmp_path):
@@ -114,7 +116,7 @@ def test_rows_are_found_by_label_and_by_number(thin_file):
 def test_reused_output_puts_row_and_mean_of_the_others(thin_file):
     source = load_source(str(thin_file))
     fresh = {"output.weight": np.ones((2, THIN[-1]), "float32"), "output.bias": np.ones(2, "float32")}
-    new = sources.reused_output(source, row=3, slot=1, new=fresh)
+    new = reused_output(source, row=3, slot=1, new=fresh)
     weight, bias = source.tensors["output.weight"], source.tensors["output.bias"]
     assert np.array_equal(new["output.weight"][1], weight[3])
     assert new["output.bias"][1] == bias[3]
@@ -205,7 +207,7 @@ def test_imagenet_source_reads_what_the_model_zoo_hands_over(monkeypatch, tmp_pa
 
 @pytest.mark.parametrize("framework", ("gluon", "torch"))
 def test_set_tensors_names_the_offender_and_changes_nothing(framework):
-    from shared.runs import implementation
+    from shared.runs.frameworks import implementation
 
     nets = implementation(framework, "nets")
     architecture = Architecture(2, channels=THIN, classes=5)

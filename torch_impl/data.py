@@ -2,7 +2,7 @@
 
 For example:
 
-    dataset = shared.datasets.load_dataset("mini")
+    dataset = shared.images.folders.load_dataset("mini")
     for X, y in train_iter(dataset.train, size=64, batch_size=128): ...
 """
 
@@ -15,7 +15,8 @@ from torchvision.datasets.folder import default_loader
 from torchvision.transforms import ConvertImageDtype, v2
 from torchvision.transforms.v2.functional import crop
 
-from shared.datasets import is_image, resized_side
+from shared.images.folders import is_image
+from shared.images.views import resized_side
 
 # The mean and standard deviation of each colour over ImageNet's training images: the source network was trained on
 # inputs standardised by them.
@@ -52,7 +53,7 @@ def test_augs(size):
 
 
 def image_folder(split, transform):
-    """The images of `split` (a shared.datasets.Split) in its order, each with its class index."""
+    """The images of `split` (a shared.images.splits.Split) in its order, each with its class index."""
     # allow_empty: a hidden folder is no class
     images = ImageFolder(split.folder, transform, is_valid_file=is_image, allow_empty=True)
     images.samples = split.items

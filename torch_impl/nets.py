@@ -1,6 +1,6 @@
 """The chapter's networks in PyTorch: source, fine-tuned, from scratch, frozen, with a reused output row.
 
-    source = shared.sources.load_source("mini")
+    source = shared.networks.reading.load_source("mini")
     net = finetune_net(source, classes=2)
 
 Networks are made on the CPU; training and prediction move them.
@@ -14,7 +14,8 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import FrozenBatchNorm2d
 
-from shared.sources import check_tensors, reused_output
+from shared.networks.architecture import check_tensors
+from shared.networks.rows import reused_output
 from torch_impl.resnet_v2 import ResNetV2
 
 

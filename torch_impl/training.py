@@ -13,9 +13,9 @@ import numpy
 import torch
 from torch import nn
 
-from shared.devices import torch_reason
+from shared.epochs import Epoch
 from shared.errors import UserError
-from shared.runs import Epoch
+from torch_impl.devices import torch_reason
 
 # TF32 keeps 10 of float32's 23 bits of fraction; nothing computed with it could be compared with another framework.
 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -55,7 +55,7 @@ def train_fine_tuning(
 ):
     """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at `head_lr_mult` times the rate.
 
-    train_batches, test_batches: iterables of (X, y). on_epoch: called with a shared.runs.Epoch before the first epoch
+    train_batches, test_batches: iterables of (X, y). on_epoch: called with a shared.epochs.Epoch before the first epoch
     (epoch 0) and after each one. Weight decay reaches every trained tensor, biases and batch normalisation too.
     """
     net.to(device)

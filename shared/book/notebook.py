@@ -17,15 +17,16 @@ import os
 import re
 from pathlib import Path
 
-from shared import report, runs
+from shared.book.quotes import ROOT, name_of
 from shared.errors import UserError
-from shared.quotes import ROOT, name_of
+from shared.files import write_atomically
+from shared.runs.frameworks import NAMES
 
 CHAPTER = ROOT / "chapter.md"
 COG_MARKER = re.compile(r"^<!-- \[\[\[.*?\]\]\] -->\n", re.MULTILINE | re.DOTALL)
 LEFT_OUT = re.compile(r"^<!-- not in the notebook -->\n.*?^<!-- end -->\n", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(
-    rf"(?:^(?:\*\*(?P<name>{'|'.join(report.NAMES.values())})\*\*(?:, \[`(?P<file>.+)`\]\(.+\))?|(?P<shared>\[`.+`\]\(.+\)))\n\n)?"
+    rf"(?:^(?:\*\*(?P<name>{'|'.join(NAMES.values())})\*\*(?:, \[`(?P<file>.+)`\]\(.+\))?|(?P<shared>\[`.+`\]\(.+\)))\n\n)?"
     r"^```python\n(?P<code>(?:.*\n)*?)```$",
     re.MULTILINE,
 )
@@ -43,7 +44,7 @@ def write_notebook(framework: str, folder: Path) -> Path:
     path = folder / f"chapter-{framework}.ipynb"
     if path.exists() and not _as_made(path):
         raise UserError(f"{path} has changed cells: move it away, or name another folder with --out")
-    runs.write_atomically(path, lambda scratch: scratch.write_text(jupytext.writes(notebook, fmt="ipynb"), "utf-8"))
+    write_atomically(path, lambda scratch: scratch.write_text(jupytext.writes(notebook, fmt="ipynb"), "utf-8"))
     return path
 
 
@@ -75,7 +76,7 @@ def chapter_notebook(framework: str, folder: Path = ROOT / "notebooks"):
 def _about(framework, folder):
     path, root = (os.path.relpath(p, ROOT) for p in (folder, os.path.commonpath([ROOT, folder.resolve()])))
     return f"""\
-**This is the chapter as a notebook, in {report.NAMES[framework]}**, made from chapter.md by `uv run hotdog notebook`. Open it with
+**This is the chapter as a notebook, in {NAMES[framework]}**, made from chapter.md by `uv run hotdog notebook`. Open it with
 
 ```
 uv run jupyter lab --notebook-dir {root} {path}/chapter-{framework}.ipynb
@@ -102,7 +103,7 @@ def _in_one_framework(text, framework):
             return f"<!-- #region -->\n{match[0]}\n<!-- #endregion -->"
         if not name:
             return match[0]
-        if name != report.NAMES[framework]:
+        if name != NAMES[framework]:
             return ""
         if not file:
             return "*(Not in this notebook: the cells below define them.)*"

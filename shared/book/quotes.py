@@ -13,11 +13,32 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from shared import exercises, experiments, lockstep, parity, report, runs
-from shared.sources import HOTDOG, MINI_FILE, load_source
+from shared import experiments
+from shared.exercises import bench
+from shared.exercises.bench import points, recorded
+from shared.exercises.index import EXERCISES
+from shared.networks.reading import load_source
+from shared.networks.source import HOTDOG, MINI_FILE
+from shared.parity.accuracies import accuracy_table, compare_all, order_sentences, outcome_of
+from shared.parity.comparisons import read_record
+from shared.parity.divergence import read_divergence
+from shared.runs import tables
+from shared.runs.frameworks import FRAMEWORKS, NAMES
+from shared.runs.record import Run, read_runs
+from shared.runs.tables import (
+    any_of,
+    epochs_table,
+    grouped,
+    markdown_table,
+    mean,
+    results_table,
+    seeds_table,
+    sentences,
+    show,
+)
 
-ROOT = Path(__file__).parent.parent
-RECORDS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parent.parent.parent
+RECORDS = Path(__file__).parent.parent / "results"
 ROOMS = {"gluon": "gluon_impl", "torch": "torch_impl"}
 
 
@@ -57,26 +78,26 @@ def quote(file: str, *names: str) -> str:
 
 def pair(module: str, *names: str) -> str:
     """The source of `names` in both implementations' `module`: Gluon first, then PyTorch."""
-    return "\n\n".join(f"**{report.NAMES[f]}**, {quote(f'{room}/{module}.py', *names)}" for f, room in ROOMS.items())
+    return "\n\n".join(f"**{NAMES[f]}**, {quote(f'{room}/{module}.py', *names)}" for f, room in ROOMS.items())
 
 
-def records(name: str) -> list[runs.Run]:
+def records(name: str) -> list[Run]:
     """The finished runs recorded below `results/name`."""
-    return [run for run in runs.read_runs(RECORDS / name) if run.status == "finished"]
+    return [run for run in read_runs(RECORDS / name) if run.status == "finished"]
 
 
 def photographs() -> str:
     """The results table of the photographs, and the machine it comes from."""
     found = records("photographs")
     missing = [
-        f"{name} in {report.NAMES[f]}"
+        f"{name} in {NAMES[f]}"
         for name in ("finetune", "scratch", "frozen", "hotdog-row")
-        for f in runs.FRAMEWORKS
+        for f in FRAMEWORKS
         if not any(r.experiment["name"] == name and r.framework == f for r in found)
     ]
     return "\n\n".join(
         [
-            report.markdown_table(*report.results_table(found)),
+            markdown_table(*results_table(found)),
             machine(found[0].device, found[0].versions)
             + " The machine was shared with other work, more of it during some runs than during "
             "others, so the images per second (Gluon / PyTorch, data loading counted) do not compare the frameworks. "
@@ -92,7 +113,7 @@ def machine(device: dict, versions: dict) -> str:
     return f"Recorded on {device['cores']} cores of a machine whose processor says {device['cpu']!r}, with {packages}."
 
 
-def wall_seconds(found: list[runs.Run]) -> float:
+def wall_seconds(found: list[Run]) -> float:
     """Seconds from the start of the first of `found` to the end of the last."""
     times = [datetime.datetime.fromisoformat(t) for run in found for t in (run.started, run.finished)]
     return (max(times) - min(times)).total_seconds()
@@ -103,10 +124,10 @@ def default_run() -> str:
     found = records("default")
     return "\n\n".join(
         [
-            report.markdown_table(*report.epochs_table(found)),
+            markdown_table(*epochs_table(found)),
             f"{machine(found[0].device, found[0].versions)} Both frameworks ran at once, sharing the cores. From the "
             f"first record to the last it took {wall_seconds(found):.0f} s.",
-            "\n".join(f"- {sentence}" for sentence in report.sentences(found)),
+            "\n".join(f"- {sentence}" for sentence in sentences(found)),
             f"![Eight drawn hot dogs, and eight drawings of other food]({RECORDS.relative_to(ROOT)}/pictures/contact-sheet.png)",
         ]
     )
@@ -114,27 +135,27 @@ def default_run() -> str:
 
 def seeds() -> str:
     """The table of several seeds on the drawn images: mean and standard deviation per experiment and framework."""
-    return report.markdown_table(*report.seeds_table(records("seeds")))
+    return markdown_table(*seeds_table(records("seeds")))
 
 
 def equivalence(name: str) -> str:
     """Whether the frameworks reach the same accuracy: over the records below `results/name`, or in `results/name.json`."""
     file = RECORDS / f"{name}.json"
     if file.is_file():
-        _, outcomes = parity.read_record(file)
+        _, outcomes = read_record(file)
     else:
-        outcomes = [parity.outcome_of(run) for run in records(name) if run.source["row_label"] in (None, HOTDOG)]
+        outcomes = [outcome_of(run) for run in records(name) if run.source["row_label"] in (None, HOTDOG)]
     both = {o.experiment for o in outcomes if o.framework == "gluon"} & {
         o.experiment for o in outcomes if o.framework == "torch"
     }
     outcomes = [o for o in outcomes if o.experiment in both]
-    table = report.markdown_table(*parity.accuracy_table(parity.compare_all(outcomes)))
-    return "\n\n".join([table, *(parity.order_sentences(outcomes) if len(both) > 1 else [])])
+    table = markdown_table(*accuracy_table(compare_all(outcomes)))
+    return "\n\n".join([table, *(order_sentences(outcomes) if len(both) > 1 else [])])
 
 
 def recorded_by(name: str) -> str:
     """What `results/name.json` says of its runs: seeds, images, size, source network and machine."""
-    about, outcomes = parity.read_record(RECORDS / f"{name}.json")
+    about, outcomes = read_record(RECORDS / f"{name}.json")
     data, seeds = about["dataset"][0], len({o.seed for o in outcomes})
     sizes = " and ".join(sorted({f"{e['size']} pixels" for e in about["experiments"]}))
     return (
@@ -147,7 +168,7 @@ def ladder() -> str:
     """The parity ladder as recorded: per rung the worst difference and its tolerance, then the known divergences."""
     record = json.loads((RECORDS / "parity-ladder-cpu.json").read_text(encoding="utf-8"))
     rows = [[f"{r['rung']} {r['name']}", r["what"], f"{r['worst']:.2g}", _limit(r)] for r in record["rungs"]]
-    return report.markdown_table(["rung", "where it was worst", "difference", "tolerance"], rows)
+    return markdown_table(["rung", "where it was worst", "difference", "tolerance"], rows)
 
 
 def _limit(rung):
@@ -183,7 +204,7 @@ def exercise_on_photographs(number: int) -> str:
 def _recorded_exercise(number, data):
     folder = RECORDS / "exercises" / f"exercise-{number}-{data}"
     about = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
-    told, some = exercises.EXERCISES[number](exercises.recorded(folder)), runs.read_runs(folder)[0]
+    told, some = EXERCISES[number](recorded(folder)), read_runs(folder)[0]
     images = f"{about['train']} training and {about['test']} test images at {some.experiment['size']} pixels"
     batches, source = some.experiment["batch_size"], some.source["name"]
     where = f"{images}, batches of {batches}, source network {source}. {machine(some.device, some.versions)}"
@@ -195,23 +216,23 @@ def start_slope_asymptote() -> str:
     header = ["experiment", "framework", "start", "after epoch 1", "last epoch", "of the way in epoch 1"]
     header.append("size of the change from one epoch to the next, up or down, after the first")
     rows = []
-    for per in report.grouped(records("seeds")):
-        if report.any_of(per).experiment["name"] in ("finetune", "scratch"):
-            for f in runs.FRAMEWORKS:
-                start, first, last = (report.mean(r.epochs[i]["test_accuracy"] for r in per[f]) for i in (0, 1, -1))
+    for per in grouped(records("seeds")):
+        if any_of(per).experiment["name"] in ("finetune", "scratch"):
+            for f in FRAMEWORKS:
+                start, first, last = (mean(r.epochs[i]["test_accuracy"] for r in per[f]) for i in (0, 1, -1))
                 share = f"{(first - start) / (last - start):.0%}"
                 late = [[e["test_accuracy"] for e in run.epochs[1:]] for run in per[f]]
-                swing = report.mean(
+                swing = mean(
                     abs(b - a) for accuracies in late for a, b in zip(accuracies, accuracies[1:], strict=False)
                 )
-                name = report.title(report.any_of(per))
-                rows.append([name, report.NAMES[f], *map(report.show, (start, first, last)), share, report.show(swing)])
-    return report.markdown_table(header, rows)
+                name = tables.title(any_of(per))
+                rows.append([name, NAMES[f], *map(show, (start, first, last)), share, show(swing)])
+    return markdown_table(header, rows)
 
 
 def parting() -> str:
     """How far the two losses are apart after some steps in lockstep, from `results/divergence.json`."""
-    record = lockstep.read_record(RECORDS / "divergence.json")
+    record = read_divergence(RECORDS / "divergence.json")
     steps = (1, 2, 4, 8, 16, len(record["series"][0]["steps"]))
     header = ["experiment", "numbers", *(f"step {i}" for i in steps)]
     rows = [
@@ -222,7 +243,7 @@ def parting() -> str:
         + [{0: "0", None: "–"}.get(gap) or f"{gap:.0e}" for gap in (s["steps"][i - 1]["loss_gap"] for i in steps)]
         for s in record["series"]
     ]
-    return report.markdown_table(header, rows)
+    return markdown_table(header, rows)
 
 
 def published_and_measured() -> str:
@@ -239,24 +260,23 @@ def published_and_measured() -> str:
         return f"{entry['mean']:.3f}{deviation}, {entry['runs']} run{'s' * (entry['runs'] != 1)}"
 
     rows = [
-        [f"published, the book's {report.NAMES[f]} tab", *(told(published[f].get(name)) for name in names)]
-        for f in runs.FRAMEWORKS
+        [f"published, the book's {NAMES[f]} tab", *(told(published[f].get(name)) for name in names)] for f in FRAMEWORKS
     ]
     for what, folder in (("the photographs", "photographs"), ("the drawings", "seeds")):
-        for f in runs.FRAMEWORKS:
+        for f in FRAMEWORKS:
             found = {name: [] for name in names}
             for run in records(folder):
                 if run.framework == f and run.source["row_label"] in (None, HOTDOG):
                     found[run.experiment["name"]].append(run.test_accuracy)
-            rows.append([f"here, {report.NAMES[f]} on {what}", *(told(_summary(values)) for values in found.values())])
-    return report.markdown_table(["test accuracy", *names], rows)
+            rows.append([f"here, {NAMES[f]} on {what}", *(told(_summary(values)) for values in found.values())])
+    return markdown_table(["test accuracy", *names], rows)
 
 
 def _summary(values):
     if not values:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None
-    return {"runs": len(values), "mean": report.mean(values), "deviation": deviation}
+    return {"runs": len(values), "mean": mean(values), "deviation": deviation}
 
 
 def hyperparameters() -> str:
@@ -279,7 +299,7 @@ def hyperparameters() -> str:
             for change, names in changes.items()
         ]
         lines.append(f"- {name} (`{preset}`): {'; '.join(said)}")
-    return report.markdown_table(header, rows) + "\n\nInstead of these, on\n\n" + "\n".join(lines)
+    return markdown_table(header, rows) + "\n\nInstead of these, on\n\n" + "\n".join(lines)
 
 
 def source_network() -> str:
@@ -298,8 +318,8 @@ def source_network() -> str:
 def printed(name: str) -> str:
     """What the chapter's own training of `name` prints, from the recorded default run, which has the same seed."""
     found = [run for run in records("default") if run.experiment["name"] == name]
-    lines = [" " * 10 + "  ".join(f"{report.NAMES[f]:28s}" for f in runs.FRAMEWORKS)]
-    per = [next(run for run in found if run.framework == f) for f in runs.FRAMEWORKS]
+    lines = [" " * 10 + "  ".join(f"{NAMES[f]:28s}" for f in FRAMEWORKS)]
+    per = [next(run for run in found if run.framework == f) for f in FRAMEWORKS]
     for epochs in zip(*(run.epochs for run in per), strict=True):
         lines.append(
             " " * 10 + "  ".join(f"epoch {e['epoch']}: test accuracy {e['test_accuracy']:.3f}" for e in epochs)
@@ -309,22 +329,20 @@ def printed(name: str) -> str:
 
 def rows_worth() -> str:
     """The hot dog row against the wrong one and against random rows, over the seeds on the drawn images."""
-    groups = {report.title(report.any_of(per)): per for per in report.grouped(records("seeds"))}
+    groups = {tables.title(any_of(per)): per for per in grouped(records("seeds"))}
     chosen = {title: per for title, per in groups.items() if title.startswith(("finetune", "hotdog-row"))}
     right = next(per for title, per in chosen.items() if title.endswith(f"({HOTDOG})"))
-    header = ["output layer starts with", *(f"{report.NAMES[f]} {when}" for f in runs.FRAMEWORKS for when in WHEN)]
+    header = ["output layer starts with", *(f"{NAMES[f]} {when}" for f in FRAMEWORKS for when in WHEN)]
     rows = []
     for title, per in chosen.items():
         row = ["two random rows" if title == "finetune" else title.replace("hotdog-row", "row")]
-        for f in runs.FRAMEWORKS:
+        for f in FRAMEWORKS:
             for epoch in WHEN.values():
-                values = exercises.accuracies(per[f], epoch)
-                lead = [a - b for a, b in zip(exercises.accuracies(right[f], epoch), values, strict=True)]
-                row.append(
-                    report.show(report.mean(values)) + (f" ({exercises.points(lead)})" if per is not right else "")
-                )
+                values = bench.accuracies(per[f], epoch)
+                lead = [a - b for a, b in zip(bench.accuracies(right[f], epoch), values, strict=True)]
+                row.append(show(mean(values)) + (f" ({points(lead)})" if per is not right else ""))
         rows.append(row)
-    return report.markdown_table(header, rows)
+    return markdown_table(header, rows)
 
 
 WHEN = {"before": 0, "after epoch 1": 1, "after the last": -1}

@@ -3,11 +3,9 @@
 No framework is imported here: everything is NumPy arrays, numbers and run records.
 """
 
-import json
 import math
 import statistics
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy import stats
@@ -15,123 +13,12 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.weightstats import ttost_paired
 
 from shared.errors import UserError
-from shared.experiments import Experiment, completed
-from shared.runs import FRAMEWORKS, Run, read_probabilities, write_atomically
-from shared.sources import Source
-
-# The ladder, from pixels to conclusions. The first rung that breaks says where two implementations part.
-RUNGS = {
-    1: "pixels",
-    2: "tensors",
-    3: "activations",
-    4: "loss",
-    5: "gradients",
-    6: "effective rates",
-    7: "one step",
-    8: "trajectory",
-    9: "BatchNorm policy",
-    10: "frozen",
-    11: "row reuse",
-    12: "accuracy",
-    13: "the book",
-}
+from shared.runs.frameworks import FRAMEWORKS
+from shared.runs.record import Run, read_probabilities
 
 # Two accuracies count as equivalent when they differ by less than 3 points. Fixed before any run was made: it is about
 # the spread of the chapter's published results (standard deviation 1 to 2.5 points over 27 runs).
 MARGIN = 0.03
-
-
-# --- tensors ---
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a check of one rung found: the worst `difference` (of `what`) and the `tolerance` it had to keep to.
-
-    A known divergence has a least size too, `at_least`: were it smaller, one of the frameworks would have changed.
-    """
-
-    rung: int
-    what: str
-    difference: float
-    tolerance: float
-    at_least: float | None = None
-
-    @property
-    def strain(self) -> float:
-        """The difference as a share of its tolerance, 0 to 1."""
-        return self.difference / self.tolerance if self.tolerance else 0.0
-
-    def __str__(self):
-        name = f"rung {self.rung:2d} {RUNGS[self.rung]}"
-        if self.at_least is not None:
-            return f"{name:24s} known {self.difference:8.2g}  within {self.at_least:.2g} to {self.tolerance:.2g}: {self.what}"
-        return f"{name:24s} worst {self.difference:8.2g}  tolerance {self.tolerance:8.2g}: {self.what}"
-
-
-class Mismatch(AssertionError):
-    """A rung that does not hold. `rung` is its number; the text names what differs, by how much, and the tolerance."""
-
-    def __init__(self, rung: int, text: str):
-        super().__init__(f"rung {rung} ({RUNGS[rung]}): {text}")
-        self.rung = rung
-
-
-def relative(a: np.ndarray, b: np.ndarray) -> float:
-    """||a - b|| / ||b|| (Euclidean norms, in float64); 0 for equal arrays, infinity where something is not finite."""
-    a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
-    if np.array_equal(a, b):
-        return 0.0
-    difference, scale = np.linalg.norm(a - b), np.linalg.norm(b)
-    return float(difference / scale) if scale > 0 and math.isfinite(difference) else math.inf
-
-
-def largest(a: np.ndarray, b: np.ndarray) -> float:
-    """max |a - b| over all elements, in float64; infinity where something is not finite."""
-    difference = float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64)), initial=0.0))
-    return difference if math.isfinite(difference) else math.inf
-
-
-def changed(a: np.ndarray, b: np.ndarray) -> float:
-    """How many elements of `a` and `b` differ in any bit (0.0 and -0.0 differ), or 1 where the dtypes do."""
-    if a.dtype != b.dtype:
-        return 1.0
-    bits = f"V{a.dtype.itemsize}"
-    return float(np.sum(np.ascontiguousarray(a).view(bits) != np.ascontiguousarray(b).view(bits)))
-
-
-def compare(rung: int, what: str, gluon: dict, torch: dict, tolerance: float, measure=relative) -> Measured:
-    """Compare {name: array} of one side with the other's, in the order of the names; return the worst difference.
-
-    measure: relative, largest or changed. Raises Mismatch naming the first array that differs by more than `tolerance`, the
-    worst one, and how many do; also for names and shapes that differ.
-    """
-    if list(gluon) != list(torch):
-        odd = next((n for n in [*gluon, *torch] if (n in gluon) != (n in torch)), "their order")
-        raise Mismatch(rung, f"{what}: not the same names on both sides: {odd}")
-    for name in gluon:
-        if gluon[name].shape != torch[name].shape:
-            raise Mismatch(rung, f"{what}: {name} has shape {gluon[name].shape} here and {torch[name].shape} there")
-    differences = {name: measure(gluon[name], torch[name]) for name in gluon}
-    wrong = [name for name, difference in differences.items() if not difference <= tolerance]
-    worst = max(differences, key=differences.get)
-    if wrong:
-        raise Mismatch(
-            rung,
-            f"{what}: {wrong[0]} is the first that differs, by {differences[wrong[0]]:.2g} ({measure.__name__}; tolerance "
-            f"{tolerance:.2g}); {len(wrong)} of {len(differences)} differ, most {worst} by {differences[worst]:.2g}",
-        )
-    return Measured(rung, f"{what}: {worst}", differences[worst], tolerance)
-
-
-def within(rung: int, what: str, value: float, low: float, high: float) -> Measured:
-    """Hold a measured `value` between two bounds. Raises Mismatch when it lies outside, or is no number."""
-    if not low <= value <= high:
-        raise Mismatch(rung, f"{what} is {value:.4g}; it has to lie between {low:.4g} and {high:.4g}")
-    return Measured(rung, what, value, high, at_least=low)
-
-
-# --- accuracies ---
 
 
 @dataclass(frozen=True)
@@ -328,100 +215,3 @@ def order_sentences(outcomes: list[Outcome]) -> list[str]:
         return lines
     against = contradictions(outcomes)
     return lines + (against or ["No two experiments are decided in opposite orders by the two frameworks."])
-
-
-# --- run records ---
-
-
-def matching(
-    found: list[Run], experiments: list[Experiment], dataset: str, source: Source, seeds, device: str = "auto"
-) -> dict:
-    """{(experiment name, framework, seed): run} of the finished runs that are exactly these experiments; the latest of each.
-
-    dataset: its fingerprint. A row is the same by its label and by its number. device: `cpu` or `gpu` for runs made on one only.
-    """
-
-    def numbered(experiment, row):
-        return json.loads(json.dumps(experiment | {"row": row}))
-
-    wanted = {e.name: numbered(e.as_dict(), None if e.row is None else source.row(e.row)) for e in experiments}
-    return {
-        (run.experiment["name"], run.framework, run.seed): run
-        for run in found
-        if run.status == "finished"
-        and (run.folder / "test_probabilities.csv").is_file()
-        and numbered(run.experiment, run.source["row"]) == wanted.get(run.experiment["name"])
-        and (run.dataset["fingerprint"], run.source["fingerprint"]) == (dataset, source.fingerprint)
-        and run.seed in seeds
-        and device in ("auto", "gpu" if run.device["gpu"] else "cpu")
-    }
-
-
-def missing(have: dict, experiments: list[Experiment], seeds, together: bool = False) -> list:
-    """The runs that `matching` did not find, as [([framework], [(experiment name, seed)])], a whole seed before the next.
-
-    together: frameworks that lack the same runs come in one entry.
-    """
-    wanted = [(e.name, seed) for seed in seeds for e in experiments]
-    lacking = {f: [(name, seed) for name, seed in wanted if (name, f, seed) not in have] for f in FRAMEWORKS}
-    if together and len({tuple(plan) for plan in lacking.values()}) == 1:
-        groups = [(list(FRAMEWORKS), lacking[FRAMEWORKS[0]])]
-    else:
-        groups = [([framework], plan) for framework, plan in lacking.items()]
-    return [(frameworks, plan) for frameworks, plan in groups if plan]
-
-
-def where_they_ran(found: list[Run]) -> list[str]:
-    """One line per framework: the devices its runs used, and why."""
-    lines = []
-    for framework in FRAMEWORKS:
-        devices = {f"{r.device['used']} ({r.device['why']})" for r in found if r.framework == framework}
-        if devices:
-            lines.append(f"{framework} ran on {', '.join(sorted(devices))}")
-    return lines
-
-
-def about(command: str, found: list[Run]) -> dict:
-    """What a record has to say about its runs: the command, data, source, experiments, devices and versions."""
-
-    def distinct(values):
-        return [json.loads(text) for text in dict.fromkeys(json.dumps(value, sort_keys=True) for value in values)]
-
-    return {
-        "command": command,
-        "dataset": distinct(r.dataset for r in found),
-        "source": distinct({key: r.source[key] for key in ("name", "architecture", "fingerprint")} for r in found),
-        "experiments": distinct(r.experiment for r in found),
-        "devices": {f: distinct(r.device for r in found if r.framework == f) for f in FRAMEWORKS},
-        "versions": distinct(r.versions for r in found),
-        "started": [min(r.started for r in found), max(r.started for r in found)],
-    }
-
-
-def write_record(path: Path, about: dict, outcomes: list[Outcome]):
-    """Keep outcomes without their runs: `about` and, one line per run, what it got right as hexadecimal bits."""
-    rows = [
-        {
-            "experiment": o.experiment,
-            "framework": o.framework,
-            "seed": o.seed,
-            "accuracy": round(o.accuracy, 6),
-            "images": len(o.correct),
-            "correct": np.packbits(o.correct).tobytes().hex(),
-        }
-        for o in outcomes
-    ]
-    lines = ",\n".join("  " + json.dumps(row) for row in rows)
-    text = f'{{\n "about": {json.dumps(about, indent=1)},\n "runs": [\n{lines}\n ]\n}}\n'
-    write_atomically(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
-
-
-def read_record(path: Path) -> tuple[dict, list[Outcome]]:
-    """What `write_record` wrote."""
-    record = json.loads(Path(path).read_text(encoding="utf-8"))
-    outcomes = []
-    for row in record["runs"]:
-        bits = np.unpackbits(np.frombuffer(bytes.fromhex(row["correct"]), dtype=np.uint8), count=row["images"])
-        outcomes.append(Outcome(row["experiment"], row["framework"], row["seed"], bits.astype(bool)))
-    about = record["about"] | {"experiments": [completed(e) for e in record["about"]["experiments"]]}
-    return about, outcomes

@@ -1,52 +1,9 @@
-"""Which device each framework can use here, and why.
+"""The machine a run is made on: processor, memory, versions."""
 
-The GPU's compute capability comes from nvidia-smi, so that neither framework has to ask the other.
-"""
-
+import platform
 import resource
-import subprocess
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
-
-# The published CUDA wheels of MXNet 1.9.1 hold machine code for these and no PTX: nothing outside this range runs them.
-MXNET_CAPABILITIES = ((5, 0), (8, 9))
-
-
-def gpu_capability() -> tuple[str, tuple[int, int]] | None:
-    """Name and compute capability of the first NVIDIA GPU, or None when there is none."""
-    try:
-        query = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
-        out = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True).stdout
-        name, capability = out.splitlines()[0].rsplit(",", 1)
-        major, minor = capability.strip().split(".")
-        return name.strip(), (int(major), int(minor))
-    except (OSError, subprocess.SubprocessError, IndexError, ValueError):
-        return None
-
-
-def gluon_reason(mx) -> tuple[bool, str]:
-    """Whether the MXNet module `mx` can use a GPU here, and the reason in words."""
-    gpu = gpu_capability()
-    if gpu is None:
-        return False, "there is no NVIDIA GPU"
-    name, (major, minor) = gpu
-    low, high = MXNET_CAPABILITIES
-    if not low <= (major, minor) <= high:
-        return False, (
-            f"MXNet's published wheels have no code for the {name} (compute capability {major}.{minor}; "
-            f"they run on {low[0]}.{low[1]} to {high[0]}.{high[1]})"
-        )
-    if not mx.runtime.Features().is_enabled("CUDA"):
-        return False, f"the installed MXNet is the CPU build; the {name} needs an mxnet-cu11x wheel"
-    if mx.context.num_gpus() == 0:
-        return False, f"MXNet finds no GPU (CUDA 11, cuDNN 8 and NCCL must be loadable) beside the {name}"
-    return True, name
-
-
-def torch_reason(torch) -> tuple[bool, str]:
-    """Whether the torch module can use a GPU here, and the reason in words."""
-    if not torch.cuda.is_available():
-        return False, "there is no GPU that this PyTorch can use"
-    return True, torch.cuda.get_device_name(0)
 
 
 def cpu_name() -> str:
@@ -74,3 +31,13 @@ def memory_mib() -> float | None:
 def peak_memory_mib() -> float:
     """The most main memory that this process has held at any time, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
+
+
+PACKAGES = ("mxnet", "torch", "torchvision", "numpy", "PIL")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of what a run depends on, whatever the distribution is called (mxnet, mxnet-cu112 …)."""
+    distributions = packages_distributions()
+    found = {name: version(distributions[name][0]) if name in distributions else "missing" for name in PACKAGES}
+    return {"python": platform.python_version(), **found}

@@ -1,10 +1,8 @@
 """Tables and sentences made from run records. Nothing here is known before the runs are."""
 
 import statistics
-
-from shared.runs import FRAMEWORKS, Run
-
-NAMES = {"gluon": "Gluon", "torch": "PyTorch"}
+from shared.runs.frameworks import FRAMEWORKS, NAMES
+from shared.runs.record import Run
 
 
 def mean(values) -> float | None:
@@ -153,3 +151,13 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """The table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def where_they_ran(found: list[Run]) -> list[str]:
+    """One line per framework: the devices its runs used, and why."""
+    lines = []
+    for framework in FRAMEWORKS:
+        devices = {f"{r.device['used']} ({r.device['why']})" for r in found if r.framework == framework}
+        if devices:
+            lines.append(f"{framework} ran on {', '.join(sorted(devices))}")
+    return lines

@@ -11,8 +11,9 @@ from torch import nn
 import gluon_impl.data
 import torch_impl.data
 from shared.experiments import CHAPTER
-from shared.parity import changed, compare
-from shared.sources import Architecture, canonical_from_torchvision
+from shared.networks.architecture import Architecture
+from shared.networks.names import canonical_from_torchvision
+from shared.parity.tensors import changed, compare
 
 from . import ladder
 from .ladder import NETS, TRAINING

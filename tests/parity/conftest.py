@@ -5,9 +5,10 @@ from dataclasses import astuple
 import pytest
 import torch
 
-from shared import datasets, sources
-from shared.mini.build import write_target
-from shared.sources import Architecture
+from shared.images.folders import load_dataset
+from shared.images.mini.drawings import write_target
+from shared.networks.architecture import Architecture
+from shared.networks.reading import load_source
 
 from . import ladder, pictures
 
@@ -37,23 +38,23 @@ def drawings(tmp_path_factory):
     """Drawn images, 80 and 24, of the classes hotdog and not-hotdog."""
     folder = tmp_path_factory.mktemp("parity") / "drawings"
     write_target(folder, counts=(40, 12))
-    return datasets.load_dataset(str(folder))
+    return load_dataset(str(folder))
 
 
 @pytest.fixture(scope="session")
 def kinds(tmp_path_factory):
-    return datasets.load_dataset(str(pictures.kinds_of_files(tmp_path_factory.mktemp("kinds"))))
+    return load_dataset(str(pictures.kinds_of_files(tmp_path_factory.mktemp("kinds"))))
 
 
 @pytest.fixture(scope="session")
 def solid(tmp_path_factory):
-    return datasets.load_dataset(str(pictures.solid_colours(tmp_path_factory.mktemp("solid"))))
+    return load_dataset(str(pictures.solid_colours(tmp_path_factory.mktemp("solid"))))
 
 
 @pytest.fixture(scope="session")
 def photographs(real):
     """96 + 96 of the real photographs."""
-    return datasets.load_dataset(str(real / "data" / "hotdog"), limit=96)
+    return load_dataset(str(real / "data" / "hotdog"), limit=96)
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +63,12 @@ def scene(request):
     here = where(request.config)
     if request.param == "real":
         folder = request.getfixturevalue("real")
-        source = sources.load_source(str(next((folder / "weights").glob("*.pth"))))
+        source = load_source(str(next((folder / "weights").glob("*.pth"))))
         photographs = request.getfixturevalue("photographs")
         return ladder.Scene("real", source, photographs, size=64, batch_size=8, where=here)
     drawings = request.getfixturevalue("drawings")
     if request.param == "mini":
-        source = sources.load_source("mini")
+        source = load_source("mini")
     else:
         source = ladder.random_source(Architecture(int(request.param[-1]), channels=THIN))
     return ladder.Scene(request.param, source, drawings, size=32, batch_size=16, where=here)

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.parity import RUNGS
+from shared.parity.tensors import RUNGS
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ FAULTS = (
         "reused_output(source, row, slot, ", "reused_output(source, row, 1 - slot, ",
     ),
     fault(
-        "the row always in the first slot", "shared/runs.py", 11, "gluon: source row 934",
+        "the row always in the first slot", "shared/runs/frameworks.py", 11, "gluon: source row 934",
         "source.row(experiment.row), dataset.hotdog_slot,", "source.row(experiment.row), 0,",
     ),
     fault(

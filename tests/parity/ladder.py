@@ -1,4 +1,4 @@
-"""The rungs as plain functions: each returns what it measured, or raises shared.parity.Mismatch naming what differs.
+"""The rungs as plain functions: each returns what it measured, or raises shared.parity.tensors.Mismatch naming what differs.
 
 The green tests climb them with the implementations as they are; test_parity_catches_faults.py climbs them with a fault
 planted, and asserts which rung breaks. What a rung examines is the implementations' own public functions, above all their
@@ -25,12 +25,19 @@ import gluon_impl.training
 import torch_impl.data
 import torch_impl.nets
 import torch_impl.training
-from shared import datasets, devices, feed, lockstep, runs, sources
-from shared.datasets import Dataset
+from gluon_impl.devices import gluon_reason
 from shared.experiments import CHAPTER, Experiment
-from shared.lockstep import exact_in_float32, framework_batch, trained_only
-from shared.parity import Mismatch, changed, compare, largest, relative, within
-from shared.sources import Source
+from shared.images import feed
+from shared.images.feed import Batches
+from shared.images.splits import Dataset
+from shared.images.views import MEAN, STD, resized_side
+from shared.networks.architecture import tensor_shapes
+from shared.networks.reading import imagenet_classes
+from shared.networks.source import Source, fingerprint
+from shared.parity import lockstep
+from shared.parity.lockstep import OnePerEpoch, exact_in_float32, framework_batch, trained_only
+from shared.parity.tensors import Mismatch, changed, compare, largest, relative, within
+from shared.runs.frameworks import FRAMEWORKS, target_net
 
 from .pictures import position_coded, region_of
 
@@ -59,7 +66,7 @@ def where(wanted) -> Where:
         return Where()
     if not torch.cuda.is_available():
         raise pytest.UsageError("--device gpu: PyTorch finds no GPU here")
-    usable, _ = devices.gluon_reason(mx)
+    usable, _ = gluon_reason(mx)
     if usable:
         return Where(mx.gpu(), torch.device("cuda"), "gpu")
     return Where(mx.cpu(), torch.device("cuda"), "torch on gpu, gluon on cpu")
@@ -87,7 +94,7 @@ def random_source(architecture, seed=0) -> Source:
     """
     rng = np.random.default_rng(seed)
     tensors = {}
-    for name, shape in sources.tensor_shapes(architecture).items():
+    for name, shape in tensor_shapes(architecture).items():
         if len(shape) > 1:
             tensor = rng.normal(0, math.sqrt(2 / math.prod(shape[1:])), shape)
         elif name.endswith(("running_var", "weight")):
@@ -97,8 +104,8 @@ def random_source(architecture, seed=0) -> Source:
         tensors[name] = tensor.astype(np.float32)
     if architecture.version == 2:  # scale=False, center=False: Gluon ignores these and takes 1 and 0
         tensors["features.bn0.weight"], tensors["features.bn0.bias"] = np.ones(3, "float32"), np.zeros(3, "float32")
-    classes = sources.imagenet_classes() if architecture.classes == 1000 else None
-    return Source("random", architecture, tensors, classes, sources.fingerprint(tensors))
+    classes = imagenet_classes() if architecture.classes == 1000 else None
+    return Source("random", architecture, tensors, classes, fingerprint(tensors))
 
 
 # --- both sides of one thing ---
@@ -106,7 +113,7 @@ def random_source(architecture, seed=0) -> Source:
 
 def twins(scene, experiment, dtype="float64"):
     """{framework: network} of an experiment on the scene's devices, all with the same tensors."""
-    devices = {framework: scene.where.of(framework) for framework in runs.FRAMEWORKS}
+    devices = {framework: scene.where.of(framework) for framework in FRAMEWORKS}
     return lockstep.twins(experiment, scene.source, scene.dataset, devices, dtype)
 
 
@@ -213,7 +220,7 @@ def check_decoding(dataset):
     """Same files in the same order, same labels, same pixels; one level of 255 for CMYK, which the two round to RGB differently."""
     worst = []
     for split in (dataset.train, dataset.test):
-        both = {framework: decoded(framework, split) for framework in runs.FRAMEWORKS}
+        both = {framework: decoded(framework, split) for framework in FRAMEWORKS}
         labels = {f: {n: np.array(both[f][i][1]) for i, n in enumerate(split.names)} for f in both}
         compare(
             1, "labels", {n: np.array(l) for n, l in zip(split.names, split.labels, strict=True)}, labels["gluon"], 0
@@ -230,8 +237,8 @@ def check_decoding(dataset):
 
 def check_normalisation(dataset, size):
     """From the same pixels, already at the resized side: centre, scaling and normalisation are the same to the last bit."""
-    side = datasets.resized_side(size)
-    views = {framework: {} for framework in runs.FRAMEWORKS}
+    side = resized_side(size)
+    views = {framework: {} for framework in FRAMEWORKS}
     for name in dataset.test.names:
         image = Image.open(dataset.test.folder / name).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
         for framework in views:
@@ -251,12 +258,12 @@ def array(tensor):
 
 def levels(view):
     """Normalised (3, H, W) -> levels 0 to 255, float64."""
-    return (view.astype(np.float64) * feed.STD + feed.MEAN) * 255
+    return (view.astype(np.float64) * STD + MEAN) * 255
 
 
 def check_resize(dataset, size):
     """The test transform on images of any size: within 1 of 255 levels (both round the same interpolation, otherwise)."""
-    both = {f: DATA[f].image_folder(dataset.test, DATA[f].test_augs(size)) for f in runs.FRAMEWORKS}
+    both = {f: DATA[f].image_folder(dataset.test, DATA[f].test_augs(size)) for f in FRAMEWORKS}
     measured = []
     # CMYK is one level off before it is resized; 0.001 for the float32 of the normalised values
     for kind, allowed in (("", 1.001), ("cmyk ", 2.001)):
@@ -275,7 +282,7 @@ def check_augmentation(draws=500):
     """
     image = position_coded()
     seen = {}
-    for framework in runs.FRAMEWORKS:
+    for framework in FRAMEWORKS:
         TRAINING[framework].seed_everything(0)
         augs = DATA[framework].train_augs(32)
         regions = [region_of(levels(augmented(framework, image, augs))) for _ in range(draws)]
@@ -307,7 +314,7 @@ def check_views(size):
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (97, 133, 3), dtype=np.uint8))  # noise: no two ways to resize agree
     gluons = sys.modules[gluon.data.vision.transforms.RandomResizedCrop.__module__].image
-    views = {framework: {} for framework in runs.FRAMEWORKS}
+    views = {framework: {} for framework in FRAMEWORKS}
     for left, top, width, height in ((0, 0, 133, 97), (13, 7, 88, 70), (101, 60, 20, 24)):
 
         def gluons_region(pixels, size, *_ranges_and_interpolation, region=(left, top, width, height)):
@@ -348,7 +355,7 @@ def check_image_batch(dataset, size):
     """`image_batch`, by which `hotdog predict` reads, gives the bits that `test_iter` gives."""
     files = [dataset.test.folder / name for name in dataset.test.names]
     measured = []
-    for framework in runs.FRAMEWORKS:
+    for framework in FRAMEWORKS:
         X = np.concatenate([array(X) for X, _ in DATA[framework].test_iter(dataset.test, size, 4)])
         single = array(DATA[framework].image_batch(files, size)[0])
         what = f"{framework}: image_batch and test_iter"
@@ -361,9 +368,9 @@ def check_epochs(solid, size):
     """`solid`: images of one colour each. A training epoch gives each image once, the short last batch too, in a new order
     each time; a test epoch gives them in order; and either way an image comes out with the same bits from both.
     """
-    views = {framework: {} for framework in runs.FRAMEWORKS}
+    views = {framework: {} for framework in FRAMEWORKS}
     sizes = [8] * (len(solid.train) // 8) + [len(solid.train) % 8]
-    for framework in runs.FRAMEWORKS:
+    for framework in FRAMEWORKS:
         TRAINING[framework].seed_everything(0)
         data = DATA[framework]
         orders = []
@@ -401,7 +408,7 @@ def check_epochs(solid, size):
 def check_carrying(source):
     """Source tensors put into Gluon, read, put into torch, read, put into Gluon again: every bit of every tensor stays."""
     tensors, worst = source.tensors, []
-    order = sources.tensor_shapes(source.architecture)
+    order = tensor_shapes(source.architecture)
     for framework in ("gluon", "torch", "gluon"):
         net = NETS[framework].scratch_net(source.architecture, source.architecture.classes)
         NETS[framework].set_tensors(net, tensors)
@@ -419,7 +426,7 @@ def check_new_tensors(source, classes=2):
     statistic, in multiples of its critical value at p = 0.0001 (2.23 sqrt(2 / n)), so at most 1; seeds are fixed.
     """
     started = {}
-    for framework in runs.FRAMEWORKS:
+    for framework in FRAMEWORKS:
         TRAINING[framework].seed_everything(0)
         scratch = NETS[framework].get_tensors(NETS[framework].scratch_net(source.architecture, classes))
         tuned = NETS[framework].get_tensors(NETS[framework].finetune_net(source, classes))
@@ -458,10 +465,10 @@ def check_independence(scene):
     """Training one network changes neither the source's tensors nor another network made from them before."""
     experiment = scene.experiment("finetune")
     measured, batches = [], steps_of(scene, 2)
-    for framework in runs.FRAMEWORKS:
-        kept = {n: scene.source.tensors[n].copy() for n in sources.tensor_shapes(scene.source.architecture)}
+    for framework in FRAMEWORKS:
+        kept = {n: scene.source.tensors[n].copy() for n in tensor_shapes(scene.source.architecture)}
         other = NETS[framework].pretrained_net(scene.source)
-        net = runs.target_net(framework, experiment, scene.source, scene.dataset)
+        net = target_net(framework, experiment, scene.source, scene.dataset)
         try:
             train(framework, net, experiment, batches, scene, "float32")
             given = {n: scene.source.tensors[n] for n in kept}
@@ -524,7 +531,7 @@ def check_features(scene):
 def check_predictions(scene):
     """Probabilities and labels of the implementations' own `predict_probabilities`, given the same test batches."""
     nets = twins(scene, scene.experiment("finetune"), "float32")
-    batches = feed.Batches(scene.dataset.test, scene.size, scene.batch_size, seed=0, augment=False, dtype="float32")
+    batches = Batches(scene.dataset.test, scene.size, scene.batch_size, seed=0, augment=False, dtype="float32")
     out = {}
     for framework, net in nets.items():
         given = [framework_batch(framework, batch, "float32") for batch in batches]
@@ -581,7 +588,7 @@ def check_reported_accuracies(scene, steps=6, must_fall=True):
 
         TRAINING[framework].train_fine_tuning(
             net,
-            lockstep.OnePerEpoch(given),
+            OnePerEpoch(given),
             given,
             experiment.learning_rate,
             experiment.head_lr_mult,
@@ -928,8 +935,8 @@ def check_row_reuse(scene):
     for classes in (scene.dataset.classes, ("burger", "hotdog")):
         dataset = replace(scene.dataset, classes=classes)
         slot = dataset.hotdog_slot
-        for framework in runs.FRAMEWORKS:
-            net = runs.target_net(framework, experiment, source, dataset)
+        for framework in FRAMEWORKS:
+            net = target_net(framework, experiment, source, dataset)
             tensors, logits = NETS[framework].get_tensors(net), {}
             for leaf in ("weight", "bias"):
                 whole = source.tensors[f"output.{leaf}"]

@@ -3,8 +3,8 @@
 import pytest
 
 import torch_impl.training
-from shared.parity import RUNGS, Mismatch
-from shared.sources import Architecture
+from shared.networks.architecture import Architecture
+from shared.parity.tensors import RUNGS, Mismatch
 
 from . import faults, ladder
 

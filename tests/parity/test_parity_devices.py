@@ -7,10 +7,13 @@ import mxnet as mx
 import pytest
 import torch
 
+import gluon_impl.devices
 import gluon_impl.training
-from shared import devices, runs
 from shared.experiments import experiment
-from shared.sources import Architecture, load_source
+from shared.networks.architecture import Architecture
+from shared.networks.reading import load_source
+from shared.runs.execute import execute
+from shared.runs.frameworks import FRAMEWORKS
 
 from . import faults, ladder, pretend_gpu
 
@@ -68,7 +71,7 @@ def test_parity_runs_record_the_device_they_used(drawings, tmp_path, monkeypatch
     monkeypatch.setattr(gluon_impl.training, "choose_device", lambda wanted: (mx.cpu(1), "another one"))
     source, some = load_source("mini"), experiment("hotdog-row", "mini", num_epochs=1, size=32)
     with pretend_gpu.pretended(monkeypatch):
-        made = {f: runs.execute(f, some, drawings, source, 0, "gpu", tmp_path) for f in runs.FRAMEWORKS}
+        made = {f: execute(f, some, drawings, source, 0, "gpu", tmp_path) for f in FRAMEWORKS}
     assert (made["torch"].device["used"], made["torch"].device["gpu"]) == ("cuda", "pretended GPU")
     assert made["gluon"].device["used"] == "cpu(1)"
     for run in made.values():
@@ -81,8 +84,8 @@ def test_devices_say_where_each_framework_runs(monkeypatch):
     with pytest.raises(pytest.UsageError, match="PyTorch finds no GPU"):
         ladder.where("gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(devices, "gluon_reason", lambda mx: (False, "its wheel has no code for this GPU"))
+    monkeypatch.setattr(gluon_impl.devices, "gluon_reason", lambda mx: (False, "its wheel has no code for this GPU"))
     apart = ladder.where("gpu")
     assert (str(apart.torch), str(apart.gluon), apart.name) == ("cuda", "cpu(0)", "torch on gpu, gluon on cpu")
-    monkeypatch.setattr(devices, "gluon_reason", lambda mx: (True, "a GPU"))
+    monkeypatch.setattr(gluon_impl.devices, "gluon_reason", lambda mx: (True, "a GPU"))
     assert ladder.where("gpu").name == "gpu"

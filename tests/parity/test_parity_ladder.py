@@ -3,7 +3,7 @@
 import pytest
 
 from shared.experiments import CHAPTER
-from shared.sources import Architecture
+from shared.networks.architecture import Architecture
 
 from . import ladder
 

@@ -10,12 +10,26 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shared import feed, parity
 from shared.errors import UserError
 from shared.experiments import experiment
-from shared.parity import Mismatch, Outcome, compare, compare_accuracies, within
-from shared.runs import Run
-from shared.sources import load_source
+from shared.images.feed import Batches, batches
+from shared.images.views import random_region
+from shared.networks.reading import load_source
+from shared.parity.accuracies import (
+    MARGIN,
+    Outcome,
+    accuracy_table,
+    compare_accuracies,
+    contradictions,
+    order_sentences,
+    ranking,
+    seeds_needed,
+)
+from shared.parity.comparisons import read_record, write_record
+from shared.parity.tensors import Mismatch, changed, compare, largest, relative, within
+from shared.runs.find import matching
+from shared.runs.record import Run
+from shared.runs.tables import where_they_ran
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +56,7 @@ def test_compare_names_the_first_and_the_worst():
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("measure", [parity.relative, parity.largest, parity.changed])
+@pytest.mark.parametrize("measure", [relative, largest, changed])
 def test_compare_lets_nothing_through_that_is_no_number(wrong, measure):
     a, b = {"t": np.array([1.0, 2.0])}, {"t": np.array([1.0, wrong])}
     for pair in ((a, b), (b, a)):
@@ -67,16 +81,16 @@ def test_compare_is_not_fooled_by_sign_or_size():
     # a comparison without abs() passes on large negative errors
     for error in (-5.0, 5.0):
         with pytest.raises(Mismatch):
-            compare(3, "t", {"t": np.array([1.0])}, {"t": np.array([1.0 + error])}, 0.1, parity.largest)
+            compare(3, "t", {"t": np.array([1.0])}, {"t": np.array([1.0 + error])}, 0.1, largest)
     with pytest.raises(Mismatch):
         compare(3, "t", {"t": np.array([1e-30])}, {"t": np.array([0.0])}, 0.1)
 
 
 def test_changed_counts_bits():
     a = np.array([0.0, 1.0, 2.0], dtype="float32")
-    assert parity.changed(a, a.copy()) == 0
-    assert parity.changed(a, np.array([-0.0, 1.0, np.nextafter(np.float32(2), np.float32(3))], dtype="float32")) == 2
-    assert parity.changed(a, a.astype("float64")) == 1
+    assert changed(a, a.copy()) == 0
+    assert changed(a, np.array([-0.0, 1.0, np.nextafter(np.float32(2), np.float32(3))], dtype="float32")) == 2
+    assert changed(a, a.astype("float64")) == 1
 
 
 @pytest.mark.parametrize("value", [0.9, 3.1, math.nan])
@@ -147,23 +161,23 @@ def test_a_verdict_of_equivalent_means_an_interval_inside_the_margin():
 @pytest.mark.parametrize(("margin", "known"), [(0.05, 3), (0.03, 8), (0.02, 18)])
 def test_seeds_needed_agrees_with_the_normal_approximation(margin, known):
     # facts: seeds per arm for 80 % power at a standard deviation of 0.02; Student's t needs one to two more
-    assert known <= parity.seeds_needed(0, 0.02 * math.sqrt(2), margin) <= known + 2
+    assert known <= seeds_needed(0, 0.02 * math.sqrt(2), margin) <= known + 2
 
 
 def test_seeds_needed_keeps_its_promise():
-    n, rng = parity.seeds_needed(0, 0.03), np.random.default_rng(1)
+    n, rng = seeds_needed(0, 0.03), np.random.default_rng(1)
     gaps = rng.normal(0, 0.03, (4000, n))
     half = stats.t.ppf(0.95, n - 1) * gaps.std(axis=1, ddof=1) / math.sqrt(n)
-    power = np.mean(np.abs(gaps.mean(axis=1)) + half < parity.MARGIN)
+    power = np.mean(np.abs(gaps.mean(axis=1)) + half < MARGIN)
     assert 0.76 < power < 0.88
 
 
 def test_seeds_needed_can_be_too_many():
-    assert parity.seeds_needed(parity.MARGIN, 0.02) is None
+    assert seeds_needed(MARGIN, 0.02) is None
     assert "needs more than 1000 seeds" in compare_accuracies(outcomes([900, 900, 900], [929, 930, 931])).advice
     some = compare_accuracies(outcomes([900, 870], [880, 900]))
     assert some.advice == f"undecided: needs about {some.needed} seeds" and some.needed > 2
-    assert some.advice in parity.accuracy_table([some])[1][0]
+    assert some.advice in accuracy_table([some])[1][0]
 
 
 def test_mcnemar_counts_what_only_one_gets_right():
@@ -184,17 +198,17 @@ def test_only_seeds_of_both_are_compared():
 
 def test_order_of_the_experiments():
     same = outcomes([900, 905, 910], [902, 906, 909]) + outcomes([800, 810, 805], [801, 808, 806], name="scratch")
-    assert parity.contradictions(same) == []
-    assert [name for name, _ in parity.ranking(same, "torch")] == ["finetune", "scratch"]
+    assert contradictions(same) == []
+    assert [name for name, _ in ranking(same, "torch")] == ["finetune", "scratch"]
     turned = outcomes([900, 905, 910], [702, 706, 709]) + outcomes([800, 810, 805], [801, 808, 806], name="scratch")
-    assert parity.contradictions(turned) == ["finetune beats scratch in gluon, scratch beats finetune in torch"]
-    assert parity.order_sentences(turned)[0] == "Order in gluon: finetune 0.905, scratch 0.805"
-    assert parity.order_sentences(turned)[2:] == parity.contradictions(turned)
+    assert contradictions(turned) == ["finetune beats scratch in gluon, scratch beats finetune in torch"]
+    assert order_sentences(turned)[0] == "Order in gluon: finetune 0.905, scratch 0.805"
+    assert order_sentences(turned)[2:] == contradictions(turned)
     # one image of 1000 in each of two seeds decides nothing
     hair = outcomes([901, 901], [900, 900]) + outcomes([900, 900], [901, 901], name="scratch")
-    assert parity.contradictions(hair) == []
+    assert contradictions(hair) == []
     near = outcomes([900, 905, 910], [906, 906, 900]) + outcomes([903, 905, 908], [904, 904, 906], name="scratch")
-    assert parity.contradictions(near) == []
+    assert contradictions(near) == []
 
 
 def test_runs_of_one_device_can_be_asked_for(tmp_path):
@@ -210,8 +224,8 @@ def test_runs_of_one_device_can_be_asked_for(tmp_path):
 
     found = [run(0, None), run(1, "NVIDIA A100")]
     for device, seeds in (("auto", {0, 1}), ("cpu", {0}), ("gpu", {1})):
-        assert {seed for _, _, seed in parity.matching(found, [some], "d", source, range(3), device)} == seeds
-    assert parity.where_they_ran(found) == ["torch ran on cpu (there is none), cuda (NVIDIA A100)"]
+        assert {seed for _, _, seed in matching(found, [some], "d", source, range(3), device)} == seeds
+    assert where_they_ran(found) == ["torch ran on cpu (there is none), cuda (NVIDIA A100)"]
 
 
 def test_a_record_gives_back_what_was_written(tmp_path):
@@ -219,8 +233,8 @@ def test_a_record_gives_back_what_was_written(tmp_path):
     some = [Outcome("frozen", f, seed, rng.random(37) < 0.8) for f in ("gluon", "torch") for seed in range(3)]
     # as an older project wrote it, which had no locked batch normalisation
     older = {key: value for key, value in experiment("frozen").as_dict().items() if key != "lock_batch_norm"}
-    parity.write_record(tmp_path / "record.json", {"command": "none", "experiments": [older]}, some)
-    about, again = parity.read_record(tmp_path / "record.json")
+    write_record(tmp_path / "record.json", {"command": "none", "experiments": [older]}, some)
+    about, again = read_record(tmp_path / "record.json")
     assert about == {"command": "none", "experiments": [experiment("frozen").as_dict()]}
     assert compare_accuracies(again) == compare_accuracies(some)
     assert all((a.correct == b.correct).all() for a, b in zip(some, again, strict=True))
@@ -231,19 +245,19 @@ def test_a_record_gives_back_what_was_written(tmp_path):
 
 def test_batches_come_again_and_differ_by_seed_and_epoch(drawings):
     def all_of(seed, epoch):
-        return list(feed.Batches(drawings.train, 32, 24, seed, epoch))
+        return list(Batches(drawings.train, 32, 24, seed, epoch))
 
     for (X, y), (X_again, y_again) in zip(all_of(3, 1), all_of(3, 1), strict=True):
         assert np.array_equal(X, X_again) and np.array_equal(y, y_again)
     for other in (all_of(4, 1), all_of(3, 2)):
         assert not np.array_equal(all_of(3, 1)[0][0], other[0][0])
     sizes = [len(y) for _, y in all_of(0, 0)]
-    assert sizes == [24, 24, 24, 8] and len(feed.Batches(drawings.train, 32, 24, 0)) == 4
+    assert sizes == [24, 24, 24, 8] and len(Batches(drawings.train, 32, 24, 0)) == 4
     assert sorted(np.concatenate([y for _, y in all_of(0, 0)])) == sorted(drawings.train.labels)
 
 
 def test_batches_for_testing_are_the_centres_in_order(drawings):
-    found = list(feed.Batches(drawings.test, 32, 10, 0, augment=False, dtype="float32"))
+    found = list(Batches(drawings.test, 32, 10, 0, augment=False, dtype="float32"))
     assert [len(y) for _, y in found] == [10, 10, 4]
     assert list(np.concatenate([y for _, y in found])) == list(drawings.test.labels)
     X = np.concatenate([X for X, _ in found])
@@ -253,18 +267,18 @@ def test_batches_for_testing_are_the_centres_in_order(drawings):
 
 def test_regions_keep_to_their_bounds():
     rng = np.random.default_rng(0)
-    regions = np.array([feed.random_region(300, 200, rng) for _ in range(2000)])
+    regions = np.array([random_region(300, 200, rng) for _ in range(2000)])
     left, top, width, height = regions.T
     assert (left >= 0).all() and (left + width <= 300).all() and (top >= 0).all() and (top + height <= 200).all()
     area, shape = width * height / 60000, width / height
     assert 0.07 < area.min() < 0.1 and area.max() > 0.85
     assert 0.73 < shape.min() and shape.max() < 1.37
-    assert tuple(feed.random_region(2000, 3, rng)) == (0, 0, 2000, 3)  # no region of that shape fits
+    assert tuple(random_region(2000, 3, rng)) == (0, 0, 2000, 3)  # no region of that shape fits
 
 
 def test_seeded_batches_are_cut_to_the_steps_asked_for(drawings):
-    assert len(feed.batches(drawings.train, 32, 16, 0, 12)) == 12
-    assert feed.batches(drawings.train, 32, 16, 0, 0) == []
+    assert len(batches(drawings.train, 32, 16, 0, 12)) == 12
+    assert batches(drawings.train, 32, 16, 0, 0) == []
 
 
 # --- the lines at the end ---

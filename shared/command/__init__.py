@@ -1,0 +1,1 @@
+"""The `hotdog` command, one file per family of subcommands."""

@@ -1,0 +1,254 @@
+"""Compare: `hotdog results`, `parity`, `diverge`, `exercise`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared import experiments
+from shared.command.app import app
+from shared.command.console import console, print_table, say
+from shared.command.options import (
+    DataOption,
+    Device,
+    DeviceOption,
+    Framework,
+    FrameworkOption,
+    LimitOption,
+    OutOption,
+    SourceOption,
+    Unset,
+    WorkersOption,
+    default_source,
+)
+from shared.command.run import carry_out
+from shared.errors import UserError
+from shared.images.folders import load_dataset
+from shared.networks.reading import load_source
+from shared.runs.processes import run_in_processes
+from shared.runs.record import read_runs
+from shared.runs.tables import markdown_table, results_table
+
+
+@app.command()
+def results(
+    out: OutOption = Path("runs"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    plot: Annotated[Path, typer.Option(help="Also draw test accuracy over epochs to this PNG.", **Unset)] = None,
+):
+    """Show the finished runs, the frameworks side by side; seeds are averaged. images/s and seeds: Gluon / PyTorch."""
+    if plot and plot.suffix.lower() != ".png":
+        raise UserError(f"--plot {plot}: the picture is a PNG, so name it .png")
+    found = [r for r in read_runs(out) if r.status == "finished"] if out.is_dir() else []
+    if not found:
+        raise UserError(f"no finished runs below {out}: make some with `hotdog run`, or name another --out")
+    header, rows = results_table(found)
+    if markdown:
+        print(markdown_table(header, rows))
+    else:
+        print_table(header, rows)
+        say("Gluon, PyTorch: test accuracy at epoch 0 → after the last epoch. difference: PyTorch − Gluon.")
+    if plot:
+        from shared.runs.curves import plot_runs
+
+        say(f"Picture: {plot_runs(found, plot)}")
+
+
+@app.command()
+def parity(
+    names: Annotated[list[str], typer.Argument(metavar="[EXPERIMENT…]", help="All four unless named.")] = None,
+    data: DataOption = "mini",
+    source: SourceOption = None,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1)] = 3,
+    epochs: Annotated[int, typer.Option(**Unset)] = None,
+    size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
+    limit: LimitOption = None,
+    device: DeviceOption = Device.auto,
+    workers: WorkersOption = 0,
+    together: Annotated[
+        bool, typer.Option("--together", help="Both frameworks at once, the cores shared out (thin networks).")
+    ] = False,
+    record: Annotated[Path, typer.Option(help="Also write what every run got right to this JSON.", **Unset)] = None,
+    out: OutOption = Path("runs"),
+):
+    """Whether both frameworks reach the same accuracy: from the runs in --out where they are, training what is missing."""
+    from shared.parity import comparisons
+    from shared.parity.accuracies import accuracy_table, compare_all, order_sentences, outcome_of
+    from shared.parity.comparisons import write_record
+    from shared.runs.find import matching, missing
+    from shared.runs.tables import where_they_ran
+
+    source = source or default_source(data)
+    dataset, network = load_dataset(data, limit), load_source(source)
+    overrides = {"num_epochs": epochs, "size": size}
+    chosen = [
+        experiments.experiment(name, experiments.preset_of(network), **overrides)
+        for name in names or experiments.CHAPTER
+    ]
+
+    def have():
+        found = read_runs(out) if out.is_dir() else []
+        return matching(found, chosen, dataset.fingerprint, network, range(seeds), device.value)
+
+    code = 0
+    for frameworks, lacking in missing(have(), chosen, range(seeds), together):
+        plan = [(name, overrides, seed) for name, seed in lacking]
+        arguments = (plan, data, source, limit, 0.0, device.value, workers, out)
+        code = run_in_processes(carry_out, frameworks, arguments, together) or code
+    found = list(have().values())
+    outcomes = [outcome_of(r) for r in found]
+    print_table(*accuracy_table(compare_all(outcomes)))
+    for line in order_sentences(outcomes) + where_they_ran(found):
+        say(line)
+    if record:
+        about = comparisons.about(" ".join(["hotdog", *sys.argv[1:]]), found)
+        write_record(record, about, outcomes)
+        say(f"Record: {record}")
+    sys.exit(code)
+
+
+@app.command()
+def diverge(
+    names: Annotated[list[str], typer.Argument(metavar="[EXPERIMENT…]", help="finetune and scratch unless named.")] = (
+        "finetune",
+        "scratch",
+    ),
+    data: DataOption = "mini",
+    source: SourceOption = None,
+    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1)] = 24,
+    lr: Annotated[float, typer.Option(help="Learning rate.", **Unset)] = None,
+    batch_size: Annotated[int, typer.Option(**Unset)] = None,
+    size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    limit: LimitOption = None,
+    device: DeviceOption = Device.cpu,
+    record: Annotated[Path, typer.Option(help="Also write every step to this JSON.", **Unset)] = None,
+):
+    """How far the frameworks part, step by step: same weights, same batches, in float32 and in float64."""
+    from shared.parity.divergence import diverge as measure_divergence
+    from shared.parity.divergence import divergence_table, write_divergence
+
+    source = source or default_source(data)
+    overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
+    for name in names:
+        experiments.experiment(name, **overrides)
+    dataset, network = load_dataset(data, limit), load_source(source)
+    chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
+    command = " ".join(["hotdog", *sys.argv[1:]])
+    found = measure_divergence(
+        chosen,
+        network,
+        dataset,
+        steps,
+        seed,
+        device.value,
+        command,
+        on_series=lambda one: say(f"{one['experiment']['name']} in {one['name']}: {steps} steps of both"),
+    )
+    print_table(*divergence_table(found))
+    say(
+        "Steps: the gap between the two losses (nats). Weights: their distance as a share of the way they were trained."
+    )
+    if record:
+        write_divergence(record, found)
+        say(f"Record: {record}")
+
+
+@app.command()
+def exercise(
+    number: Annotated[int, typer.Argument(metavar="1|2|3|4", help="Which of the chapter's exercises.", min=1, max=4)],
+    framework: FrameworkOption = Framework.both,
+    data: DataOption = "mini",
+    source: SourceOption = None,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1)] = 3,
+    epochs: Annotated[int, typer.Option(help="Instead of the exercise's own number.", min=1, **Unset)] = None,
+    size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
+    batch_size: Annotated[int, typer.Option(**Unset)] = None,
+    limit: LimitOption = None,
+    device: DeviceOption = Device.auto,
+    workers: WorkersOption = 0,
+    out: OutOption = Path("runs"),
+):
+    """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
+    from shared.exercises.bench import Bench, write
+    from shared.exercises.index import EXERCISES
+    from shared.exercises.measurements import check_rows
+    from shared.exercises.tuning import HOLDOUT
+    from shared.runs.tables import where_they_ran
+
+    if number is None:
+        raise UserError("which exercise? Give its number, 1 to 4")
+    source = source or default_source(data)
+    network, dataset = load_source(source), load_dataset(data, limit)
+    fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
+    if number == 2:
+        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT).fingerprint
+    if number == 4:
+        check_rows(network, dataset)
+    folder = out / f"exercise-{number}-{dataset.name}"
+
+    def launch(tasks, holdout):
+        count = sum(map(len, tasks.values()))
+        say(
+            f"exercise {number}: {count} runs to train; their records are kept, so an interrupted exercise goes on where it was"
+        )
+        # Thin networks gain little from a second core, so both frameworks run at once.
+        arguments = (tasks, data, source, limit, holdout, device.value, workers, folder)
+        if run_in_processes(_exercise_runs, list(tasks), arguments, True):
+            sys.exit(1)
+
+    def inspect(name, frameworks):
+        some = bench.experiment("finetune")
+        arguments = (name, data, source, limit, some.size, some.batch_size, device.value, workers, folder)
+        if run_in_processes(_measure, frameworks, arguments, True):
+            sys.exit(1)
+
+    overrides = {key: value for key, value in {"size": size, "batch_size": batch_size}.items() if value is not None}
+    bench = Bench(
+        folder,
+        experiments.preset_of(network),
+        list(range(seeds)),
+        framework.names,
+        overrides,
+        epochs,
+        chance=max(map(dataset.test.labels.count, set(dataset.test.labels))) / len(dataset.test),
+        fingerprints=fingerprints,
+        launch=launch,
+        inspect=inspect,
+    )
+    bench.experiment("finetune")  # refuses what cannot be before anything is trained
+    folder.mkdir(parents=True, exist_ok=True)
+    found = EXERCISES[number](bench)
+    about = {
+        "data": dataset.name,
+        "source": network.name,
+        "limit": limit,
+        "train": len(dataset.train),
+        "test": len(dataset.test),
+    }
+    write(bench, found, about)
+    picture = found.save_picture(folder / "picture.png")
+    for caption, header, rows in found.tables:
+        console.print()
+        say(caption)
+        print_table(header, rows)
+    for sentence in found.answer:
+        say(f"- {sentence}")
+    for line in where_they_ran(read_runs(folder)):
+        say(line)
+    say(f"Tables and answer: {folder}/answer.md, picture: {picture}, records: {folder}/")
+
+
+def _exercise_runs(framework, *arguments):
+    from shared.exercises.bench import train_runs
+
+    *arguments, _ = arguments
+    train_runs(framework, *arguments, say)
+
+
+def _measure(framework, *arguments):
+    from shared.exercises.measurements import measure_features
+
+    *arguments, _ = arguments
+    measure_features(framework, *arguments)

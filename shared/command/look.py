@@ -1,0 +1,104 @@
+"""Look: `hotdog doctor`, `data show`, `mini build`, `pictures`, `notebook`."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from shared.command.app import app, data_app, mini_app
+from shared.command.console import console, say
+from shared.command.options import Framework, FrameworkOption, Unset
+from shared.errors import reason_of
+from shared.files import write_atomically
+from shared.images.folders import cache_folder, load_dataset
+from shared.images.splits import describe
+from shared.runs.frameworks import FRAMEWORKS, implementation
+
+
+@app.command()
+def doctor():
+    """What is installed, what works, and which device each framework will use and why."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    table = Table("what", "is", "verdict")
+    table.add_row("python", platform.python_version(), "")
+    for package in ("mxnet", "d2l", "torch", "torchvision", "numpy", "pillow", "matplotlib"):
+        try:
+            table.add_row(package, version(package), "")
+        except PackageNotFoundError:
+            table.add_row(package, "missing", "install the project again")
+    healthy = True
+    for framework in FRAMEWORKS:
+        try:
+            training = implementation(framework, "training")
+            device, reason = training.choose_device("auto")
+            table.add_row(f"{framework} device", str(device), reason)
+        except Exception as error:
+            healthy = False
+            table.add_row(framework, "does not work", f"{type(error).__name__}: {reason_of(error)}")
+    cache = cache_folder()
+    table.add_row("hotdog archive", "there" if (cache / "hotdog").is_dir() else "not downloaded", str(cache))
+    console.print(table)
+    sys.exit(0 if healthy else 1)
+
+
+@mini_app.command("build")
+def mini_build(
+    out: Annotated[Path, typer.Option(help="The file to write; --source takes it.")] = Path("source.safetensors"),
+):
+    """Draw the source images and train the source network on them, from nothing (minutes on two cores)."""
+    from shared.images.mini.drawings import write_source
+    from shared.runs.pretrain import pretrain, save
+
+    with tempfile.TemporaryDirectory() as scratch:
+        say("drawing the source images …")
+        write_source(Path(scratch) / "source")
+        tensors, facts = pretrain(Path(scratch) / "source", log=say)
+    write_atomically(out, lambda path: save(tensors, facts, path))
+    say(
+        f"{out}: {len(facts['classes'])} classes, {facts['top1']:.3f} of the held-out drawings right, "
+        f"{out.stat().st_size / 1e6:.2f} MB, {facts['seconds']:.0f} s of training"
+    )
+
+
+@data_app.command("show")
+def data_show(
+    data: Annotated[str, typer.Argument(help="mini, hotdog or a folder {train,test}/<class>/.")] = "mini",
+    out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("contact-sheet.png"),
+    count: Annotated[int, typer.Option(help="Images of each class.", min=1)] = 8,
+):
+    """Write a contact sheet: the first training images of every class."""
+    from shared.book.pictures import contact_sheet
+
+    dataset = load_dataset(data)
+    say(describe(dataset))
+    say(f"Contact sheet: {contact_sheet(dataset, out, count)}")
+
+
+@app.command()
+def pictures(
+    out: Annotated[
+        Path, typer.Option(help="Folder of the pictures; default: where README and chapter look.", **Unset)
+    ] = None,
+):
+    """Draw the chapter's pictures, from the records in shared/results and the drawn images."""
+    from shared.book.pictures import RECORDS, chapter_pictures
+
+    for path in chapter_pictures(out or RECORDS / "pictures"):
+        say(str(path))
+
+
+@app.command()
+def notebook(
+    framework: FrameworkOption = Framework.both,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("notebooks"),
+):
+    """Write the chapter as a Jupyter notebook per framework, whose cells define the functions that the chapter quotes."""
+    from shared.book.notebook import write_notebook
+
+    for name in framework.names:
+        say(f"Notebook: {write_notebook(name, out)}")

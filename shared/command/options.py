@@ -1,0 +1,53 @@
+"""Options that several subcommands take."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.runs.frameworks import FRAMEWORKS
+
+
+class Framework(str, Enum):
+    gluon = "gluon"
+    torch = "torch"
+    both = "both"
+
+    @property
+    def names(self) -> list[str]:
+        return list(FRAMEWORKS) if self is Framework.both else [self.value]
+
+
+class Device(str, Enum):
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+FrameworkOption = Annotated[Framework, typer.Option(help="Which implementation.")]
+DataOption = Annotated[
+    str, typer.Option(help="mini (drawn), hotdog (d2l's archive) or a folder {train,test}/<class>/.")
+]
+SourceOption = Annotated[
+    str,
+    typer.Option(
+        help="mini, imagenet (MXNet's resnet18_v2), torchvision (its resnet18) or a .pth, .params, .safetensors file. "
+        "Default: mini for the drawn images, imagenet for others.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[Path, typer.Option(help="Folder of the run records.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU where the framework can use it.")]
+LimitOption = Annotated[int, typer.Option(help="Use at most N images of each split.", show_default=False)]
+WorkersOption = Annotated[int, typer.Option(help="Threads (gluon) or processes (torch) that load images.", min=0)]
+SeedOption = Annotated[list[int], typer.Option(help="Give it again to run several.", min=0, max=2**32 - 1)]
+Unset = {"show_default": False}
+
+
+def default_source(data: str) -> str:
+    """The source network for images `data` when none is named."""
+    return "mini" if data == "mini" else "imagenet"
+
+
+RunOption = Annotated[list[Path], typer.Option("--run", help="Folder of a finished run; give it again for more.")]

@@ -1,0 +1,212 @@
+"""Train: the default comparison, and `hotdog run`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from click.core import ParameterSource
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from shared import experiments
+from shared.command.app import app
+from shared.command.console import console, print_table, say
+from shared.command.options import (
+    DataOption,
+    Device,
+    DeviceOption,
+    Framework,
+    FrameworkOption,
+    LimitOption,
+    OutOption,
+    SeedOption,
+    SourceOption,
+    Unset,
+    WorkersOption,
+    default_source,
+)
+from shared.errors import UserError
+from shared.files import new_folder
+from shared.images.folders import load_dataset
+from shared.networks.reading import load_source
+from shared.networks.rows import OTHER_ROWS
+from shared.runs.execute import execute
+from shared.runs.processes import run_in_processes
+from shared.runs.record import Run, read_runs
+from shared.runs.tables import epochs_table, sentences
+
+
+@app.callback(invoke_without_command=True)
+def default(
+    context: typer.Context,
+    framework: FrameworkOption = Framework.both,
+    epochs: Annotated[int, typer.Option(**Unset)] = None,
+    seed: SeedOption = (0,),
+    device: DeviceOption = Device.auto,
+    out: OutOption = Path("runs"),
+):
+    """Without a command: all four experiments on the drawn images, in both frameworks, and what they show."""
+    if context.invoked_subcommand:
+        stray = [p for p in context.params if context.get_parameter_source(p) is ParameterSource.COMMANDLINE]
+        if stray:
+            raise UserError(
+                f"--{stray[0]} stands before {context.invoked_subcommand}; options of a command come after its name"
+            )
+        return
+    for name in experiments.CHAPTER:
+        experiments.experiment(name, num_epochs=epochs)
+    from shared.runs.curves import plot_runs
+
+    plan = [(name, {"num_epochs": epochs}, s) for name in experiments.CHAPTER for s in seed]
+    plan += [("hotdog-row", {"num_epochs": epochs, "row": experiments.WRONG_ROW}, s) for s in seed]
+    folder = new_folder(out, "default")
+    load_dataset("mini")  # draws the images once, before two processes want them
+    arguments = (plan, "mini", "mini", None, 0.0, device.value, 0, folder)
+    code = run_in_processes(carry_out, framework.names, arguments, together=True)
+    found = [r for r in read_runs(folder) if r.status == "finished"]
+    if found:
+        console.print()
+        print_table(*epochs_table(found))
+        for sentence in sentences(found):
+            say(sentence)
+        say(f"Picture of the curves: {plot_runs(found, folder / 'curves.png')}")
+    say(f"Records and weights: {folder}/")
+    sys.exit(code)
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.CHAPTER)}.")
+    ],
+    framework: FrameworkOption = Framework.both,
+    data: DataOption = "mini",
+    source: SourceOption = None,
+    epochs: Annotated[int, typer.Option(**Unset)] = None,
+    lr: Annotated[list[float], typer.Option(help="Learning rate; give it again to try several.", **Unset)] = None,
+    head_lr_mult: Annotated[float, typer.Option(help="Rate of the output layer, in multiples.", **Unset)] = None,
+    weight_decay: Annotated[float, typer.Option(**Unset)] = None,
+    batch_size: Annotated[int, typer.Option(**Unset)] = None,
+    size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
+    row: Annotated[
+        str,
+        typer.Option(help="hotdog-row: label or number of the output row (934; the book prints 713).", **Unset),
+    ] = None,
+    other_row: Annotated[
+        str, typer.Option(help=f"hotdog-row: what the other class gets: {', '.join(OTHER_ROWS)}.", **Unset)
+    ] = None,
+    lock_batch_norm: Annotated[
+        bool, typer.Option("--lock-batch-norm", help="frozen: training normalises by the running statistics too.")
+    ] = False,
+    seed: SeedOption = (0,),
+    limit: LimitOption = None,
+    holdout: Annotated[
+        float, typer.Option(help="Test on this share of the training images instead (to choose rates).")
+    ] = 0.0,
+    device: DeviceOption = Device.auto,
+    workers: WorkersOption = 0,
+    out: OutOption = Path("runs"),
+):
+    """Train and evaluate experiments, one process per framework, and record every run."""
+    overrides = {
+        "num_epochs": epochs,
+        "head_lr_mult": head_lr_mult,
+        "weight_decay": weight_decay,
+        "batch_size": batch_size,
+        "size": size,
+        "other_row": other_row,
+        "lock_batch_norm": lock_batch_norm or None,
+    }
+    for name in names:
+        experiments.experiment(name)
+    if (row is not None or other_row is not None) and set(names) != {"hotdog-row"}:
+        raise UserError("--row and --other-row go with the experiment hotdog-row, and with no other")
+    if lock_batch_norm and set(names) != {"frozen"}:
+        raise UserError("--lock-batch-norm goes with the experiment frozen, and with no other")
+    plan = [
+        (name, {**overrides, "learning_rate": rate, "row": row}, one_seed)
+        for name in names
+        for rate in lr or [None]
+        for one_seed in seed
+    ]
+    source = source or default_source(data)
+    arguments = (plan, data, source, limit, holdout, device.value, workers, out)
+    finished = run_in_processes(carry_out, framework.names, arguments)
+    say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
+    sys.exit(finished)
+
+
+def carry_out(framework, plan, data, source, limit, holdout, device, workers, out, bars=True) -> list[Run]:
+    """Run every (experiment, overrides, seed) of `plan` on `framework`, in this process, telling the console.
+
+    bars: show a progress bar where the console is a terminal (not for several processes at once).
+    """
+    dataset = load_dataset(data, limit, holdout)
+    network = load_source(source)
+    preset = experiments.preset_of(network)
+    planned = [(experiments.experiment(name, preset, **overrides), seed) for name, overrides, seed in plan]
+    for experiment, _ in planned:  # all that can be refused is refused before anything is trained
+        if experiment.row is not None:
+            network.row(experiment.row)
+            _ = dataset.hotdog_slot
+    return [
+        _run_one(framework, experiment, dataset, network, seed, device, workers, out, bars)
+        for experiment, seed in planned
+    ]
+
+
+def _run_one(framework, experiment, dataset, source, seed, device, workers, out, bars):
+    title = f"{experiment.name:10s} {framework:5s} seed {seed}"
+    row = f", row {experiment.row}" if experiment.row is not None else ""
+    say(
+        f"{title}  lr {experiment.learning_rate:g}{row}, output layer ×{experiment.head_lr_mult:g}, "
+        f"{len(dataset.train)} training and {len(dataset.test)} test images at {experiment.size} px, from {source.name}"
+    )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not (bars and console.is_terminal)) as bar:
+        task = bar.add_task(title, total=len(dataset.train), visible=False, speed="")
+
+        def show(epoch):
+            loss = "" if epoch.train_loss is None else f"  loss {epoch.train_loss:.4f}"
+            train = "" if epoch.train_accuracy is None else f"  train {epoch.train_accuracy:.3f}"
+            speed = "" if epoch.seconds is None else f"  {epoch.images_per_second:.1f} images/s"
+            line = f"{title}  epoch {epoch.epoch}/{experiment.num_epochs}{loss}{train}  test {epoch.test_accuracy:.3f}{speed}"
+            say(line)
+            bar.reset(task, description=f"{title}  epoch {epoch.epoch + 1}", visible=True)
+
+        record = execute(
+            framework,
+            experiment,
+            dataset,
+            source,
+            seed,
+            device,
+            out,
+            workers,
+            watch=lambda batches: _Watched(batches, bar, task),
+            on_epoch=show,
+        )
+    from shared.runs.curves import plot_run
+
+    plot_run(record)
+    say(f"{title}  {record.folder}")
+    return record
+
+
+class _Watched:
+    """Batches that move a progress bar while they are gone through."""
+
+    def __init__(self, batches, bar, task):
+        self.batches, self.bar, self.task = batches, bar, task
+
+    def __iter__(self):
+        for X, y in self.batches:
+            yield X, y
+            speed = self.bar.tasks[0].speed
+            self.bar.update(self.task, advance=len(y), speed=f"{speed:.0f} images/s" if speed else "")

@@ -1,0 +1,1 @@
+"""The book's exercises, one lab report each, on one bench."""

@@ -1,0 +1,120 @@
+"""What features are worth before any training: measured once per framework, recorded."""
+
+import json
+
+import numpy as np
+from scipy import stats
+
+from shared.errors import UserError
+from shared.experiments import WRONG_ROW
+from shared.files import write_atomically
+from shared.images.folders import load_dataset
+from shared.networks.reading import load_source
+from shared.networks.rows import reused_output
+from shared.networks.source import HOTDOG
+from shared.runs.frameworks import implementation
+from shared.runs.machine import package_versions
+
+
+def measure_features(framework, name, data, source, limit, size, batch_size, device, workers, out):
+    """Measure `name` (one of MEASUREMENTS) in `framework`, in this process, and write it to `out`/`name`-`framework`.json."""
+    dataset, network = load_dataset(data, limit), load_source(source)
+    parts = {part: implementation(framework, part) for part in ("data", "nets", "training")}
+    where, _ = parts["training"].choose_device(device)
+    parts["training"].seed_everything(0)
+    net = parts["nets"].pretrained_net(network)
+
+    def features_of(split, training=False):
+        batches = parts["data"].train_iter if training else parts["data"].test_iter
+        batches = batches(split, size, batch_size, workers)
+        return parts["training"].predict_features(net, batches, where, training)
+
+    record = MEASUREMENTS[name](features_of, dataset, network)
+    record["settings"] = measured_with(name, dataset.fingerprint, network.fingerprint, size, batch_size)
+    record |= {"device": str(where), "versions": package_versions()}
+    text = json.dumps(record, indent=None if name == "rows" else 1)
+    write_atomically(out / f"{name}-{framework}.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def measured_with(name, data, source, size, batch_size) -> dict:
+    """What a measurement depends on: fingerprints, the side of the crops, and for features in train mode the batch."""
+    settings = {"data": data, "source": source, "size": size}
+    return settings | {"batch_size": batch_size} if name == "limit" else settings
+
+
+def check_rows(source, dataset):
+    """Raise UserError where exercise 4 has nothing to compare: without both rows, a third, and two classes of images."""
+    try:
+        _ = source.row(HOTDOG), source.row(WRONG_ROW), dataset.hotdog_slot
+    except UserError as error:
+        raise UserError(
+            f"exercise 4 needs output rows labelled {HOTDOG} and {WRONG_ROW}, and a class {HOTDOG}: {error}"
+        ) from None
+    if source.architecture.classes < 3 or len(dataset.classes) != 2:
+        raise UserError(
+            f"exercise 4 compares rows for two classes of images; {source.name} has {source.architecture.classes} rows "
+            f"(at least 3 are needed), {dataset.name} has {len(dataset.classes)} classes"
+        )
+
+
+def stability_limit(features_of, dataset, source) -> dict:
+    """Up to which rate the output layer cannot overshoot, on the features that the first epoch of fine-tuning would give it.
+
+    Those are of random views, normalised by the batch: training never sees the running statistics. The Hessian of the mean
+    cross-entropy over the output layer's weights and biases is at most half the second moment of the features (with a 1 appended
+    for the bias); for two classes it is that where both have probability one half. Gradient descent on a quadratic diverges
+    above 2 / (largest eigenvalue), hence above 4 / (largest eigenvalue of the second moment).
+    """
+    features, _ = features_of(dataset.train, training=True)
+    extended = np.column_stack([features.astype(np.float64), np.ones(len(features))])
+    largest = float(np.linalg.eigvalsh(extended.T @ extended / len(extended))[-1])
+    return {
+        "images": len(features),
+        "mean_norm": float(np.linalg.norm(features, axis=1).mean()),
+        "largest_eigenvalue": largest,
+        "limit": 4 / largest,
+    }
+
+
+def row_scores(features_of, dataset, source) -> dict:
+    """What every row of the source's output layer says of the test images, as a detector of hot dogs, before any training.
+
+    A row's score is its logit less the mean logit of all other rows. rows: per row its label, AUC, and accuracy of
+    "score above 0"; fills: the same for the hot dog row against other stand-ins for the other class; scores: of the images.
+    """
+    features, labels = features_of(dataset.test)
+    features, is_hotdog = features.astype(np.float64), labels == dataset.hotdog_slot
+    weight, bias = (source.tensors[f"output.{leaf}"].astype(np.float64) for leaf in ("weight", "bias"))
+    logits = features @ weight.T + bias
+    count = logits.shape[1]
+    above = (logits * count - logits.sum(axis=1, keepdims=True)) / (count - 1)
+    hotdog, wrong = source.row(HOTDOG), source.row(WRONG_ROW)
+    fills = {}
+    for fill in ("mean", "nearest", "zero"):
+        new = {"output.weight": np.zeros((2, weight.shape[1])), "output.bias": np.zeros(2)}
+        layer = reused_output(source, hotdog, 0, new, fill)
+        pair = features @ layer["output.weight"].T + layer["output.bias"]
+        fills[fill] = _detector(pair[:, 0] - pair[:, 1], is_hotdog)
+    return {
+        "images": len(labels),
+        "hotdog": hotdog,
+        "wrong": wrong,
+        "rows": [{"label": source.label(i)} | _detector(above[:, i], is_hotdog) for i in range(count)],
+        "fills": fills,
+        "scores": {
+            source.label(row): {
+                name: [round(float(score), 3) for score in above[chosen, row]]
+                for name, chosen in (("hotdog", is_hotdog), ("other", ~is_hotdog))
+            }
+            for row in (hotdog, wrong)
+        },
+    }
+
+
+def _detector(scores, is_hotdog):
+    yes, no = scores[is_hotdog], scores[~is_hotdog]
+    area = stats.mannwhitneyu(yes, no).statistic / (len(yes) * len(no))
+    return {"auc": float(area), "accuracy": float(((scores > 0) == is_hotdog).mean())}
+
+
+MEASUREMENTS = {"limit": stability_limit, "rows": row_scores}
