@@ -17,9 +17,9 @@ import os
 import re
 from pathlib import Path
 
-from shared.book.quotes import ROOT, name_of
+from shared.book.quotes import ROOT, lines_of, name_of
 from shared.errors import UserError
-from shared.files import write_atomically
+from shared.files import write_text
 from shared.runs.frameworks import NAMES
 
 CHAPTER = ROOT / "chapter.md"
@@ -44,7 +44,7 @@ def write_notebook(framework: str, folder: Path) -> Path:
     path = folder / f"chapter-{framework}.ipynb"
     if path.exists() and not _as_made(path):
         raise UserError(f"{path} has changed cells: move it away, or name another folder with --out")
-    write_atomically(path, lambda scratch: scratch.write_text(jupytext.writes(notebook, fmt="ipynb"), "utf-8"))
+    write_text(path, jupytext.writes(notebook, fmt="ipynb"))
     return path
 
 
@@ -120,8 +120,8 @@ def _rest(file, quoted):
     left_out = [node for node in tree.body if name_of(node) in quoted]
     left_out += tree.body[:1] if ast.get_docstring(tree) is not None else []
     for node in left_out:
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        lines[first - 1 : node.end_lineno] = [""] * (node.end_lineno - first + 1)
+        place = lines_of(node)
+        lines[place] = [""] * (place.stop - place.start)
     return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
 
 
