@@ -14,10 +14,13 @@ from shared import experiments
 from shared.errors import UserError, reason_of
 from shared.exercises.measurements import measured_with
 from shared.experiments import Experiment
+from shared.images.draws import OWN, SHARED
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
 from shared.runs.execute import execute
+from shared.runs.find import COMPLETE
 from shared.runs.frameworks import FRAMEWORKS
+from shared.runs.job import Job
 from shared.runs.record import Run, read_runs
 from shared.runs.tables import plural
 
@@ -29,7 +32,7 @@ class Bench:
     overrides: fields of every Experiment (size, batch size …). epochs: instead of the exercise's own number. launch(tasks, holdout)
     trains {framework: [(Experiment, seed)]}, and inspect(name, frameworks) measures; without them only records are read.
     fingerprints: of the images ("data", "held out" where some of the training images are) and of the "source" network, which
-    records must have. chance: accuracy of always answering the most frequent class.
+    records must have. chance: accuracy of always answering the most frequent class. draws: of all runs, `shared` or `own`.
     """
 
     folder: Path
@@ -39,6 +42,7 @@ class Bench:
     overrides: dict = field(default_factory=dict)
     epochs: int | None = None
     chance: float = 0.5
+    draws: str = SHARED
     fingerprints: dict = field(default_factory=dict)
     launch: Callable | None = None
     inspect: Callable | None = None
@@ -50,8 +54,8 @@ class Bench:
     def train(self, arms: list[Experiment], holdout=0.0, seeds=None) -> dict[Experiment, dict[str, list[Run]]]:
         """{arm: {framework: its runs, one a seed}}: runs that are recorded, the others trained now.
 
-        Arms are what the exercise compares; runs of two arms with the same seed are a pair, so their differences are taken seed by
-        seed. Raises UserError when some runs are still missing.
+        Arms are what the exercise compares. With shared draws, runs of two arms that have the same seed are a pair: they start
+        with the same output layer and see the same images in the same order and views. Raises UserError when runs are still missing.
         """
         seeds = self.seeds if seeds is None else seeds
         # every arm once, a whole seed before the next
@@ -76,7 +80,8 @@ class Bench:
         return {
             (Experiment(**run.experiment), run.framework, run.seed): run
             for run in read_runs(self.folder)
-            if run.status == "finished"
+            if run.status in COMPLETE
+            and run.draws == self.draws
             and run.dataset["fingerprint"] == images
             and run.source["fingerprint"] == self.fingerprints["source"]
         }
@@ -96,7 +101,7 @@ class Bench:
     def _measured(self, name):
         arm = self.experiment("finetune")
         images, source = self.fingerprints["data"], self.fingerprints["source"]
-        settings = measured_with(name, images, source, arm.size, arm.batch_size)
+        settings = measured_with(name, images, source, arm.size, arm.batch_size, self.draws)
         records = {}
         for f in self.frameworks:
             try:
@@ -108,13 +113,14 @@ class Bench:
         return records
 
 
-SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "fingerprints")
+SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "draws", "fingerprints")
 
 
 def recorded(folder: Path) -> Bench:
     """The bench of the exercise whose records lie in `folder`. Raises UserError when there is none."""
     try:
         settings = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
+        settings = {"draws": OWN} | settings  # the first records did not say
         return Bench(folder, **{name: settings[name] for name in SETTINGS})
     except FileNotFoundError:
         raise UserError(f"{folder} holds no exercise: it has no exercise.json") from None
@@ -122,12 +128,13 @@ def recorded(folder: Path) -> Bench:
         raise UserError(f"{folder / 'exercise.json'} is damaged ({reason_of(error)}): do the exercise again") from None
 
 
-def train_runs(framework, tasks, data, source, limit, holdout, device, workers, out, say):
-    """Train and record every (experiment, seed) of `tasks[framework]`, in this process; say a line for each."""
-    dataset, network = load_dataset(data, limit, holdout), load_source(source)
-    for number, (arm, seed) in enumerate(tasks[framework], 1):
-        run = execute(framework, arm, dataset, network, seed, device, out, workers, numbers_only=True)
-        say(f"{number:3d}/{len(tasks[framework])} {framework:5s} {_said(arm)}, seed {seed}: {_course(run)}")
+def train_runs(jobs: list[Job], say):
+    """Carry out jobs on the same images and source network, in this process; say a line for each."""
+    dataset = load_dataset(jobs[0].data, jobs[0].limit, jobs[0].holdout)
+    network = load_source(jobs[0].source)
+    for number, job in enumerate(jobs, 1):
+        run = execute(job, dataset, network)
+        say(f"{number:3d}/{len(jobs)} {job.framework:5s} {_said(job.experiment)}, seed {job.seed}: {_course(run)}")
 
 
 def _said(arm):
