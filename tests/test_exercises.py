@@ -26,7 +26,8 @@ from shared.images.folders import load_dataset
 from shared.networks.architecture import Architecture
 from shared.networks.reading import load_source
 from shared.runs.frameworks import FRAMEWORKS, NAMES, implementation
-from shared.runs.record import Run
+from shared.runs.job import Job
+from shared.runs.record import Run, read_runs
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = {1: 14, 2: 6, 3: 3, 4: 6}  # different ones in an exercise
@@ -48,16 +49,19 @@ def material(tmp_path_factory):
 def bench_of(material, folder, trained):
     """A bench that trains in this process and notes in `trained` what it was asked to train."""
     data, source = material
+    settings = {"device": "cpu", "out": folder, "numbers_only": True, "keep_going": True}
 
     def launch(tasks, holdout):
         for framework in tasks:
             trained.extend((framework, *task, holdout) for task in tasks[framework])
-            train_runs(framework, tasks, data, source, None, holdout, "cpu", 0, folder, lambda line: None)
+            jobs = [Job(e, framework, seed, data, source, holdout=holdout, **settings) for e, seed in tasks[framework]]
+            train_runs(jobs, lambda line: None)
 
     def inspect(name, frameworks):
         for framework in frameworks:
             trained.append((framework, name))
-            measure_features(framework, name, data, source, None, 32, 8, "cpu", 0, folder)
+            arm = experiment("finetune", size=32, batch_size=8)
+            measure_features(name, Job(arm, framework, 0, data, source, **settings))
 
     fingerprints = {"data": load_dataset(data).fingerprint, "source": load_source(source).fingerprint}
     fingerprints["held out"] = load_dataset(data, holdout=HOLDOUT).fingerprint
@@ -80,6 +84,12 @@ def test_an_exercise_trains_once_and_says_the_same_from_its_records(number, mate
     assert EXPERIMENTS[number] <= len(experiments) <= EXPERIMENTS[number] + 4 * (number == 2)
     assert {f for f, *_ in trained} == set(FRAMEWORKS)
     assert len(trainings) == len(set(trainings))
+    # Arms that start from the source and reuse no row begin with the same network, in both frameworks.
+    starts = {}
+    for run in read_runs(bench.folder):
+        if run.experiment["start"] == "source" and run.experiment["row"] is None and number != 2:
+            starts.setdefault(run.seed, set()).add(run.epochs[0]["test_accuracy"])
+    assert all(len(accuracies) == 1 for accuracies in starts.values())
     assert report.tables and all(len(row) == len(header) for _, header, rows in report.tables for row in rows)
     assert all("Gluon" in " ".join([*header]) for _, header, _ in report.tables[-1:])
     assert "Gluon" in " ".join(report.answer) and "PyTorch" in " ".join(report.answer)

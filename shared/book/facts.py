@@ -24,10 +24,10 @@ def hyperparameters() -> str:
 
 
 def _instead(preset):
-    """What a preset changes, each change with the experiments that have it."""
+    """What a preset changes in the chapter's experiments, each change with those that have it."""
     changes = {}
-    for name, fields in experiments.PRESETS[preset].items():
-        for field, value in fields.items():
+    for name in experiments.CHAPTER:
+        for field, value in experiments.PRESETS[preset].get(name, {}).items():
             changes.setdefault(IN_WORDS[field].format(value), []).append(name)
     return "; ".join(
         change if len(names) == len(experiments.CHAPTER) else f"{change} for {', '.join(names)}"

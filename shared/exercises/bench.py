@@ -55,7 +55,8 @@ class Bench:
         """{arm: {framework: its runs, one a seed}}: runs that are recorded, the others trained now.
 
         Arms are what the exercise compares. With shared draws, runs of two arms that have the same seed are a pair: they start
-        with the same output layer and see the same images in the same order and views. Raises UserError when runs are still missing.
+        with the same output layer and see the same images in the same order and views.
+        Raises UserError when some runs are still missing.
         """
         seeds = self.seeds if seeds is None else seeds
         # every arm once, a whole seed before the next

@@ -1,7 +1,7 @@
 """What the seeds of an exercise decide: means with 95 % confidence intervals, paired differences, and the words for them.
 
 Runs of two arms that have the same seed are a pair: they start with the same output layer and see the same images in the same
-order. So two arms are compared by the differences within pairs, not by two means with an interval each.
+order and views. So two arms are compared by the differences within pairs, not by two means with an interval each.
 """
 
 import math

@@ -41,7 +41,7 @@ def measure_features(name: str, job: Job):
 
 
 def measured_with(name, data, source, size, batch_size, draws) -> dict:
-    """What a measurement depends on: fingerprints, the side of the crops; for features of training views their batches and draws."""
+    """What a measurement depends on: fingerprints, the side of the crops; for features of training views, batch and draws."""
     settings = {"data": data, "source": source, "size": size}
     if name == "limit":
         settings["batch_size"] = batch_size
