@@ -359,6 +359,9 @@ def test_exercise_4_says_what_the_row_is_worth(tmp_path):
     assert "differs from two random rows by -10.0 ± 0.0 points (behind) in Gluon and 15.0 ± 127.1 points (which" in text
     assert ["2 (apple), the best of the 2 others", "0.950", "0.950", "0.600", "0.600"] in report.tables[0][2]
     assert report.tables[0][2][-1][:2] == ["the 2 others, median", "0.725"]
+    # every output layer is judged by its pairs with two random rows
+    adds = [row[-2:] for row in report.tables[2].rows]
+    assert adds == [["-10.0 ± 0.0", "15.0 ± 127.1"]] * 5 + [["–", "–"]]
     bench.seeds = [0]
     assert "-10.0 points (which the seeds do not tell from nothing) in Gluon" in " ".join(
         report_on(hotdog_row, bench).answer

@@ -7,6 +7,7 @@ from shared.book.recorded import PICTURES, machine
 from shared.exercises.bench import recorded
 from shared.exercises.index import EXERCISES
 from shared.exercises.report import Report, report_on
+from shared.images.draws import SHARED
 from shared.runs.record import read_runs
 
 
@@ -37,10 +38,11 @@ def _folder(number, images):
 
 
 def _made_on(number, images):
-    """Images, batches, source network and machine of an exercise's runs."""
+    """Images, batches, source network, draws and machine of an exercise's runs."""
     folder = _folder(number, images)
     about, run = json.loads((folder / "exercise.json").read_text(encoding="utf-8")), read_runs(folder)[0]
+    paired = " Runs with the same seed share initial output layer, order and views." if run.draws == SHARED else ""
     return (
         f"{about['train']} training and {about['test']} test images at {run.experiment['size']} pixels, batches of "
-        f"{run.experiment['batch_size']}, source network {run.source['name']}. {machine(run.device, run.versions)}"
+        f"{run.experiment['batch_size']}, source network {run.source['name']}.{paired} {machine(run.device, run.versions)}"
     )

@@ -59,10 +59,9 @@ class Numbers:
         """The choices for the other class that were measured without training."""
         return list(self.detectors[self.frameworks[0]]["fills"])
 
-    def gain(self, f: str) -> Interval:
-        """What the hot dog row adds to the accuracy after training: less that of two random rows, seed by seed."""
-        with_row = next(iter(self.after.values()))
-        return difference(with_row[f], self.after[RANDOM][f])
+    def gain(self, f: str, layer: str) -> Interval:
+        """What an output layer adds to the accuracy after training: less that of two random rows, seed by seed."""
+        return difference(self.after[layer][f], self.after[RANDOM][f])
 
 
 def measure(bench: Bench) -> Numbers:
@@ -116,12 +115,10 @@ def tables(n: Numbers) -> list[Table]:
             [[REST[rest], *_detector(n, "fills", rest)] for rest in n.measured_rest],
         ),
         Table(
-            f"As an output layer: test accuracy before training and after {plural(n.epochs, 'epoch')} ({over_seeds(n.seeds)}).",
-            ["output layer", *(f"{name} {when}" for when in ("before", "after") for name in names)],
-            [
-                [name, *(str(t_interval(values[name][f])) for values in (n.before, n.after) for f in n.frameworks)]
-                for name in n.before
-            ],
+            f"As an output layer: test accuracy before training and after {plural(n.epochs, 'epoch')}, and what it adds to that of "
+            f"two random rows after training, in points ({over_seeds(n.seeds)}).",
+            ["output layer", *(f"{name} {when}" for when in ("before", "after", "adds") for name in names)],
+            [_layer(n, layer) for layer in n.after],
         ),
     ]
 
@@ -140,6 +137,13 @@ def _detector(n, kind, which):
     return [f"{n.detectors[f][kind][which][what]:.3f}" for what in ("auc", "accuracy") for f in n.frameworks]
 
 
+def _layer(n, layer):
+    """An output layer: accuracy before and after training in each framework, and its gain."""
+    accuracies = [str(t_interval(values[layer][f])) for values in (n.before, n.after) for f in n.frameworks]
+    gains = ["–" if layer == RANDOM else n.gain(f, layer).in_points() for f in n.frameworks]
+    return [layer, *accuracies, *gains]
+
+
 # --- answer ---
 
 GAIN = {"positive": "still ahead", "undecided": "which the seeds do not tell from nothing", "negative": "behind"}
@@ -149,7 +153,7 @@ def answer(n: Numbers) -> list[str]:
     """How well the row ranks the images, what the other class's row decides, and what is left after training."""
     fs = n.frameworks
     ahead = {f: sum(n.auc(f, row) > n.auc(f, n.hotdog) for row in n.others) for f in fs}
-    gains = {f: n.gain(f) for f in fs}
+    gains = {f: n.gain(f, next(iter(n.after))) for f in fs}  # of the hot dog row beside the others' mean
     return [
         "Before any training the hot dog row ranks the test images with an AUC of "
         f"{each(fs, lambda f: f'{n.auc(f, n.hotdog):.3f}')}, the {WRONG_ROW}'s row with "
