@@ -1,9 +1,11 @@
 """Files and folders that appear whole or not at all, paths as users write them, and files that can be opened safely."""
 
+import json
 import os
 import shutil
 import stat
 import sys
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,16 +23,33 @@ def user_path(text) -> Path:
 def write_atomically(path: Path, write):
     """Call `write` with a temporary path beside `path`, then move the result there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        write(scratch)
-        os.replace(scratch, path)
+        write(temporary)
+        os.replace(temporary, path)
     except OSError as error:
         if error.filename is None:
             raise
-        raise type(error)(error.errno, error.strerror, str(path)) from error  # and not the scratch file's name
+        raise type(error)(error.errno, error.strerror, str(path)) from error  # and not the temporary file's name
     finally:
-        scratch.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str):
+    """Write `text` in UTF-8, all or nothing."""
+    write_atomically(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_rows(path: Path, head: dict, key: str, rows: Iterable):
+    """Write the JSON object `head` with one more entry, `key`: the list `rows`, each on a line of its own. All or nothing.
+
+    json.loads reads it back as `head | {key: rows}`. A line a row keeps files short and their changes readable in git.
+    Raises ValueError for numbers that are not finite: JSON has none.
+    """
+    entries = [f" {json.dumps(name)}: {json.dumps(value, indent=1, allow_nan=False)}" for name, value in head.items()]
+    lines = ",\n".join(f"  {json.dumps(row, allow_nan=False)}" for row in rows)
+    entries.append(f" {json.dumps(key)}: [\n{lines}\n ]")
+    write_text(path, "{\n" + ",\n".join(entries) + "\n}\n")
 
 
 def new_folder(out: Path, stem: str) -> Path:
@@ -103,9 +122,10 @@ KINDS = {
 
 
 def open_regular(path: Path):
-    """Open a file for reading bytes. Raises UserError unless it is a regular file or a link to one, OSError as `open` does.
+    """Open a file for reading bytes. Raises UserError unless it is a regular file or a link to one.
 
-    Whoever opens a pipe waits until somebody writes to it, perhaps for ever; a device may have no end.
+    Whoever opens a pipe waits until somebody writes to it, perhaps for ever; a device may have no end. FileNotFoundError and the
+    other errors of opening are raised as they are.
     """
     _refuse_unless_regular(path, os.stat(path))
     # What was a file a moment ago may be a pipe now: O_NONBLOCK opens it without waiting, and it is looked at once more.
@@ -120,4 +140,18 @@ def open_regular(path: Path):
 
 def _refuse_unless_regular(path, status):
     if not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{path} is {KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}, not a regular file")
+        raise UserError(
+            f"{path} is {KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}, no regular file, so it is not read"
+        )
+
+
+MOST_TEXT = 64 << 20  # bytes; a record of 100,000 epochs has 20 MB
+
+
+def read_regular(path: Path, most: int | None = MOST_TEXT) -> bytes:
+    """The bytes of the regular file `path`, of which there may be `most`. Raises UserError as `open_regular`, and for more bytes."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            raise UserError(f"{path} has {size:,} bytes; at most {most:,} are read")
+        return file.read()
