@@ -17,6 +17,8 @@ def user_path(text) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
+        if os.path.lexists(text):
+            return Path(text)  # a file that happens to be called so
         raise UserError(f"{text}: no home folder is known for {Path(text).parts[0]}; write the path in full") from None
 
 
@@ -149,9 +151,12 @@ MOST_TEXT = 64 << 20  # bytes; a record of 100,000 epochs has 20 MB
 
 
 def read_regular(path: Path, most: int | None = MOST_TEXT) -> bytes:
-    """The bytes of the regular file `path`, of which there may be `most`. Raises UserError as `open_regular`, and for more bytes."""
+    """The bytes of the regular file `path`, of which there may be `most`.
+
+    Raises UserError for what is no regular file (see `open_regular`) and for a file that is too large.
+    """
     with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if most is not None and size > most:
-            raise UserError(f"{path} has {size:,} bytes; at most {most:,} are read")
-        return file.read()
+        content = file.read(-1 if most is None else most + 1)
+        if most is not None and len(content) > most:
+            raise UserError(f"{path} has {os.fstat(file.fileno()).st_size:,} bytes; at most {most:,} are read")
+        return content

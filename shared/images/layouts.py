@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import UserError, reason_of
-from shared.files import open_regular, user_path
+from shared.files import read_regular, user_path
 from shared.images.checks import IMAGE_ENDINGS, ONLY_TORCH, is_image
 from shared.images.splits import Split
 
@@ -139,11 +139,7 @@ def listed_images(file: Path) -> Images:
 def _lines(file):
     """(line number, [file, class]) of every line of a CSV file that is no header and not empty."""
     try:
-        with open_regular(file) as opened:
-            content = opened.read(MAX_LIST_BYTES + 1)
-        if len(content) > MAX_LIST_BYTES:
-            raise UserError(f"{file} is longer than {MAX_LIST_BYTES:,} bytes: no list of images is")
-        text = content.decode("utf-8-sig")
+        text = read_regular(file, MAX_LIST_BYTES).decode("utf-8-sig")
         if "\0" in text:
             raise UserError(f"{file} is no text: it holds zero bytes")
         first = text.lstrip().split("\n", 1)[0]
