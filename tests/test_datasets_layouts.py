@@ -157,7 +157,9 @@ def test_a_list_of_files_and_classes_however_it_is_written(tmp_path, rows, style
 
 def test_a_list_with_other_classes_has_another_fingerprint(tmp_path):
     one, other = (
-        load_dataset(str(listed(tmp_path / n, [[f, c] for f, c in zip([r[0] for r in ROWS], kinds, strict=True)])), split=0.3)
+        load_dataset(
+            str(listed(tmp_path / n, [[f, c] for f, c in zip([r[0] for r in ROWS], kinds, strict=True)])), split=0.3
+        )
         for n, kinds in (("x", "aabbbba"), ("y", "xxyyyyx"))
     )
     assert one.train.names == other.train.names
@@ -312,7 +314,9 @@ def test_more_than_three_to_one_is_pointed_out(tmp_path, counts, said):
 def test_counts_of_every_class_are_given_and_summed_up_where_there_are_many(tmp_path):
     few = write_images(tmp_path / "few", {(s, c): 2 for s in ("train", "test") for c in ("a\nb", "c")})
     assert describe(load_dataset(str(few))) == r"few: 4 training and 4 test images; a\nb 2 + 2, c 2 + 2"
-    many = write_images(tmp_path / "many", {(s, f"{i:02d}"): 1 + (i == 7) for s in ("train", "test") for i in range(30)})
+    many = write_images(
+        tmp_path / "many", {(s, f"{i:02d}"): 1 + (i == 7) for s in ("train", "test") for i in range(30)}
+    )
     assert describe(load_dataset(str(many))).endswith("; 30 classes, from 07 2 + 2 to 29 1 + 1")
 
 
@@ -348,7 +352,12 @@ def test_home_folders(images, monkeypatch):
     monkeypatch.setenv("HOME", str(images.parent))
     assert len(load_dataset("~/pictures").train) == 12
     home = str(images.parent)
-    for argument, is_ in (("~/x", f"{home}/x"), ("--out=~/x", f"--out={home}/x"), ("a~b", "a~b"), ("--row=~", f"--row={home}")):
+    for argument, is_ in (
+        ("~/x", f"{home}/x"),
+        ("--out=~/x", f"--out={home}/x"),
+        ("a~b", "a~b"),
+        ("--row=~", f"--row={home}"),
+    ):
         assert with_home(argument) == is_
     for use in (load_dataset, load_test_images, with_home):
         with pytest.raises(UserError, match="no home folder is known for ~no-such-user"):
