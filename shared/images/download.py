@@ -160,8 +160,8 @@ def extract(archive: Path, folder: Path, top: str, limit: int = MAX_UNPACKED):
         whole_folder(folder, fill)
     except OSError as error:
         raise UserError(
-            f"cannot unpack {archive}: {error.filename or folder}: {error.strerror or reason_of(error)}. Make room or rights "
-            "there, or name another folder with HOTDOG_CACHE"
+            f"cannot unpack {archive}: {error.filename or folder}: {error.strerror or reason_of(error)}. Where room or rights "
+            "are missing, name another folder with HOTDOG_CACHE"
         ) from None
 
 
