@@ -1,9 +1,14 @@
 """Images as they lie on disk: with a split, without one, as a list; what lies beside them; what is said about them."""
 
 import csv
+import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import write_images
@@ -296,6 +301,16 @@ def test_a_class_of_nothing_else_says_what_it_holds(images):
         load_dataset(str(images))
 
 
+def test_what_evaluation_leaves_out_is_said(images, capsys):
+    _text(images / "test" / "hotdog" / "Thumbs.db")
+    Image.new("RGB", (40, 40)).save(images / "test" / "hotdog" / "x.webp")
+    assert len(load_test_images(str(images))[2]) == 8
+    assert [("1 .webp" in line, "1 .db" in line) for line in capsys.readouterr().err.splitlines()] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 # --- what is said, and weights ---
 
 
@@ -362,3 +377,53 @@ def test_home_folders(images, monkeypatch):
     for use in (load_dataset, load_test_images, with_home):
         with pytest.raises(UserError, match="no home folder is known for ~no-such-user"):
             use("~no-such-user/pictures")
+
+
+# --- any folder ---
+
+ENTRIES = st.dictionaries(
+    st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="/\0"), min_size=1, max_size=12).filter(
+        lambda name: name not in (".", "..")
+    ),
+    st.tuples(
+        st.sampled_from(["", ".png", ".JPG", ".jpeg", ".db", ".webp", ".txt"]),
+        st.sampled_from(["image", "text", "folder", "pipe", "link"]),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(entries=ENTRIES)
+def test_any_folder_is_read_as_its_names_say_or_refused_in_one_line(tmp_path, entries):
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    write_images(folder, {(s, c): 1 for s in ("train", "test") for c in ("a", "b")})
+    readable, refused, left_out = {"000.png"}, False, 0
+    for stem, (ending, kind) in entries.items():
+        file = folder / "train" / "a" / f"{stem}{ending}"
+        if os.path.lexists(file):
+            continue
+        if kind == "image":
+            Image.new("RGB", (5, 5)).save(file, "PNG")
+        elif kind == "text":
+            file.write_text("x")
+        elif kind == "folder":
+            file.mkdir()
+        elif kind == "pipe":
+            os.mkfifo(file)
+        else:
+            file.symlink_to(folder / "train" / "b" / "000.png")
+        if not file.name.startswith(".") and file.name.lower().endswith((".png", ".jpg", ".jpeg")):
+            readable.add(file.name)
+            refused |= kind not in ("image", "link")
+        else:
+            left_out += 1
+    if refused:
+        with pytest.raises(UserError) as caught:
+            load_dataset(str(folder))
+        assert str(caught.value).isprintable()
+    else:
+        dataset = load_dataset(str(folder))
+        assert dataset.train.names == (*(f"a/{name}" for name in sorted(readable)), "b/000.png")
+        assert sum(dataset.left_out.values()) == left_out
+        assert all(line.isprintable() for line in remarks(dataset))

@@ -49,16 +49,20 @@ def fingerprint(splits, progress=None, classes=None) -> str:
     """
     digest = hashlib.sha256()
     done, total = 0, sum(map(len, splits))
-    with warnings.catch_warnings(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        warnings.simplefilter("ignore")  # Pillow's, about what is refused here or does no harm
-        for split in splits:
-            contents = pool.map(digest_of_image, [split.folder / name for name in split.names])
-            for name, label, content in zip(split.names, split.labels, contents, strict=True):
-                digest.update((f"{classes[label]}/{name}" if classes else name).encode() + content)
-                done += 1
-                if progress:
-                    progress(done, total)
-            digest.update(b"|")
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, about what is refused here or does no harm
+            for split in splits:
+                contents = pool.map(digest_of_image, [split.folder / name for name in split.names])
+                for name, label, content in zip(split.names, split.labels, contents, strict=True):
+                    digest.update((f"{classes[label]}/{name}" if classes else name).encode() + content)
+                    done += 1
+                    if progress:
+                        progress(done, total)
+                digest.update(b"|")
+    finally:
+        pool.shutdown(cancel_futures=True)  # whatever stops this, the other thousands are not read first
     return digest.hexdigest()[:16]
 
 

@@ -5,19 +5,20 @@ read differently.
 """
 
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 
 import platformdirs
 
-from shared.errors import UserError, printable
+from shared.errors import UserError, printable, reason_of
 from shared.files import is_filled, user_path
 from shared.images.checks import check_image as check_image
 from shared.images.checks import fingerprint
 from shared.images.checks import is_image as is_image
 from shared.images.download import download, extract
 from shared.images.layouts import EXPECTED, Images, class_folders, listed_images, look_for_classes, train_and_test
-from shared.images.splits import SPLIT_SEED, Dataset, Split, split_off, stratified
+from shared.images.splits import SPLIT_SEED, Dataset, Split, left_out_lines, split_off, stratified
 
 BUILT_IN = ("mini", "hotdog")
 
@@ -81,6 +82,7 @@ def load_dataset(
 def load_test_images(spec: str, progress=None) -> tuple[str, tuple[str, ...], Split]:
     """Name, classes and images to evaluate on: the test images of a dataset, or all images of a folder `<class>/` or a CSV file.
 
+    What lies beside them and is not read is counted in a line on standard error.
     Raises UserError as `load_dataset` does.
     """
     root = _root(spec, progress)
@@ -88,7 +90,9 @@ def load_test_images(spec: str, progress=None) -> tuple[str, tuple[str, ...], Sp
     if train and not test:
         raise UserError(f"{root} has no test images: to evaluate on its training images, give {train}")
     images = listed_images(root) if root.is_file() else class_folders(test or root)
-    fingerprint((images.split,), _named(progress, "checking images"), images.classes)
+    for line in left_out_lines(images.left_out):
+        print(f"hotdog: {line}", file=sys.stderr)
+    fingerprint((images.split,), _named(progress, "checking images"))
     return _name(root), images.classes, images.split
 
 
@@ -142,7 +146,13 @@ def _mini(progress):
     from shared.images.mini.drawings import TARGET_TOTAL, target_folder
 
     drawn = _named(progress, "drawing the images")
-    return target_folder(cache_folder(), _counting(drawn, TARGET_TOTAL) if drawn else None)
+    try:
+        return target_folder(cache_folder(), _counting(drawn, TARGET_TOTAL) if drawn else None)
+    except OSError as error:
+        raise UserError(
+            f"cannot draw the images: {error.filename or cache_folder()}: {error.strerror or reason_of(error)}. Make room or "
+            "rights there, or name another folder with HOTDOG_CACHE"
+        ) from None
 
 
 def _hotdog(progress):

@@ -124,15 +124,7 @@ def describe(dataset: Dataset) -> str:
 
 def remarks(dataset: Dataset) -> list[str]:
     """What a user should know about these images before training on them, a line each: what was left out, split, unbalanced."""
-    lines = list(dataset.notes)
-    alone = {kind: n for kind, n in dataset.left_out.items() if kind in ONLY_TORCH}
-    if alone:
-        lines.append(
-            f"Left out: {_counted(alone)}, which PyTorch would read and Gluon would not; save them as .png or .jpg to use them."
-        )
-    others = {kind: n for kind, n in dataset.left_out.items() if kind not in alone}
-    if others:
-        lines.append(f"Left out, as neither framework reads them: {_counted(others)}.")
+    lines = [*dataset.notes, *left_out_lines(dataset.left_out)]
     counts = Counter(dataset.train.labels)
     most, least = max(counts, key=counts.get), min(counts, key=counts.get)
     if counts[most] > IMBALANCE * counts[least]:
@@ -141,6 +133,20 @@ def remarks(dataset: Dataset) -> list[str]:
             f"{dataset.classes[least]}; --balance weighs the classes so that each counts as much."
         )
     return [printable(line) for line in lines]
+
+
+def left_out_lines(left_out: Counter) -> list[str]:
+    """What lies beside the images and is not read, in up to two sentences: what one framework would read, and what neither."""
+    alone = {kind: n for kind, n in left_out.items() if kind in ONLY_TORCH}
+    others = {kind: n for kind, n in left_out.items() if kind not in ONLY_TORCH}
+    lines = []
+    if alone:
+        lines.append(
+            f"Left out: {_counted(alone)}, which PyTorch would read and Gluon would not; save them as .png or .jpg to use them."
+        )
+    if others:
+        lines.append(f"Left out, as neither framework reads them: {_counted(others)}.")
+    return lines
 
 
 def _counted(kinds):
