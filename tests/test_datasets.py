@@ -46,7 +46,7 @@ def test_hidden_files_and_folders_are_read_by_neither(images):
     dataset = load_dataset(str(images))
     assert dataset == before
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Gluon says that it ignores them
+        warnings.simplefilter("error")
         gluon_images = gluon_data.image_folder(dataset.train, lambda X: X)
     assert [y for _, y in gluon_images] == list(dataset.train.labels)
     assert [y for _, y in torch_data.image_folder(dataset.train, None)] == list(dataset.train.labels)

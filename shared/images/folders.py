@@ -15,7 +15,6 @@ from shared.errors import UserError, printable, reason_of
 from shared.files import is_filled, user_path
 from shared.images.checks import check_image as check_image
 from shared.images.checks import fingerprint
-from shared.images.checks import is_image as is_image
 from shared.images.download import download, extract
 from shared.images.layouts import EXPECTED, Images, class_folders, listed_images, look_for_classes, train_and_test
 from shared.images.splits import SPLIT_SEED, Dataset, Split, left_out_lines, split_off, stratified
