@@ -53,6 +53,16 @@ def test_augs(size):
     )
 
 
+class ListedImages(ImageFolder):
+    """torchvision's image folder without its search: which files are read is said by a list, the same for both frameworks."""
+
+    def find_classes(self, directory):
+        return [], {}
+
+    def make_dataset(self, directory, *_, **__):
+        return []
+
+
 def image_folder(split, transform):
     """The images of `split` (a shared.images.splits.Split) in its order, each with its class index."""
     images = ListedImages(split.folder, transform)
