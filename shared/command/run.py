@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, say
+from shared.command.console import console, print_table, progress_bar, say
 from shared.command.options import (
     DataOption,
     Device,
@@ -35,6 +35,7 @@ from shared.networks.reading import load_source
 from shared.networks.rows import OTHER_ROWS
 from shared.runs.execute import Diverged, execute
 from shared.runs.find import completed_runs, refuse_changed
+from shared.runs.frameworks import NAMES
 from shared.runs.job import Job
 from shared.runs.processes import run_in_processes
 from shared.runs.record import read_runs
@@ -59,13 +60,12 @@ def default(
                 f"--{stray[0]} stands before {context.invoked_subcommand}; options of a command come after its name"
             )
         return
-    say("four experiments on drawn images, in both frameworks" if framework is Framework.both else "four experiments")
-    from shared.runs.curves import plot_runs
-
-    load_dataset("mini")  # draws the images once, before two processes want them
+    say(f"The chapter's experiments on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
+    with progress_bar() as progress:
+        load_dataset("mini", progress=progress)  # draws the images once, before two processes want them
     network = load_source("mini")
     preset = experiments.preset_of(network)
-    chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.CHAPTER]
+    chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.EXPERIMENTS]
     chosen.append(experiments.experiment("hotdog-row", preset, num_epochs=epochs, row=experiments.WRONG_ROW))
     folder = new_folder(out, "default")
     jobs = [
@@ -77,6 +77,8 @@ def default(
     code = launch(jobs, together=True)
     found = [r for r in read_runs(folder) if r.status == "finished"]
     if found:
+        from shared.runs.curves import plot_runs
+
         console.print()
         print_table(*epochs_table(found))
         for sentence in sentences(found):
@@ -89,7 +91,7 @@ def default(
 @app.command()
 def run(
     names: Annotated[
-        list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.CHAPTER)}.")
+        list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.EXPERIMENTS)}.")
     ],
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
@@ -148,7 +150,9 @@ def run(
     if lock_batch_norm and set(names) != {"frozen"}:
         raise UserError("--lock-batch-norm goes with the experiment frozen, and with no other")
     source = source or default_source(data)
-    dataset, network = load_dataset(data, limit, holdout, split), load_source(source)
+    with progress_bar() as progress:
+        dataset = load_dataset(data, limit, holdout, split, progress)
+    network = load_source(source)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
