@@ -63,10 +63,14 @@ def read_regular(path: Path, most: int | None = MOST_TEXT) -> bytes:
     Raises UserError for a folder, a device, a socket, a pipe (which would be waited for without end) and for a file that is too
     large; FileNotFoundError and the other errors of opening as they are.
     """
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        status = os.fstat(file.fileno())
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{path} is no regular file, so it is not read")
         if most is not None and status.st_size > most:
             raise UserError(f"{path} has {status.st_size:,} bytes; at most {most:,} are read")
-        return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
