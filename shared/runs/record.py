@@ -93,7 +93,8 @@ class Run:
         """Write `run.json`, all or nothing."""
         record = asdict(self)
         del record["folder"]
-        record = {"schema": record.pop("schema")} | record | record.pop("more")
+        more = record.pop("more")
+        record = {"schema": record.pop("schema")} | record | more
         write_text(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
@@ -169,7 +170,7 @@ def read_epoch_probabilities(run: Run) -> tuple[np.ndarray, np.ndarray]:
         wanted = (len(run.epochs), run.dataset["test"], len(run.dataset["classes"]))
         if ratios.shape != wanted or labels.shape != wanted[1:2]:
             raise ValueError(f"it should hold {wanted[0]} epochs of {wanted[1]} images")
-        if not (ratios <= 0).all() or not ((labels >= 0) & (labels < wanted[2])).all():
+        if (ratios > 0).any() or not ((labels >= 0) & (labels < wanted[2])).all():  # a diverged network has said NaN
             raise ValueError("a probability is not within 0 and 1, or a label is none of the classes")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is damaged ({reason_of(error)}): delete its folder and train that run again") from None
@@ -224,11 +225,14 @@ def _run(folder, record):
     run.experiment = completed(run.experiment)
     run.schema = max(run.schema, SCHEMA)
     run.more = {key: value for key, value in record.items() if key not in known}
-    _check_epochs(run)
+    _check_agreement(run)
     return run
 
 
-def _check_epochs(run):
+def _check_agreement(run):
+    """Raise ValueError where entries that are right by themselves do not go together."""
+    if len(set(run.dataset["classes"])) < len(run.dataset["classes"]):
+        raise ValueError("two of its classes have the same name")
     if [e["epoch"] for e in run.epochs] != list(range(len(run.epochs))):
         raise ValueError("its epochs are not 0, 1, 2 … in order")
     if any(e["test_accuracy"] is None for e in run.epochs):
