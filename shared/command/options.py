@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from shared.runs.frameworks import FRAMEWORKS
+from shared.version import DISTRIBUTION, VERSION
 
 
 class Framework(str, Enum):
@@ -25,6 +26,17 @@ class Device(str, Enum):
     gpu = "gpu"
 
 
+class Draws(str, Enum):
+    shared = "shared"
+    own = "own"
+
+
+DrawsOption = Annotated[
+    Draws,
+    typer.Option(
+        help="Random numbers: shared by both frameworks, so that runs with one seed are a pair; or each framework's own."
+    ),
+]
 FrameworkOption = Annotated[Framework, typer.Option(help="Which implementation.")]
 DataOption = Annotated[
     str, typer.Option(help="mini (drawn), hotdog (d2l's archive) or a folder {train,test}/<class>/.")
@@ -50,4 +62,13 @@ def default_source(data: str) -> str:
     return "mini" if data == "mini" else "imagenet"
 
 
+def _show_version(wanted: bool):
+    if wanted:
+        print(f"{DISTRIBUTION} {VERSION}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+]
 RunOption = Annotated[list[Path], typer.Option("--run", help="Folder of a finished run; give it again for more.")]

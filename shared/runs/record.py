@@ -28,6 +28,7 @@ from shared.runs.schema import (
     Framework,
     MemoryFacts,
     Positive,
+    ProcessFacts,
     Seed,
     SourceFacts,
     Status,
@@ -58,11 +59,12 @@ class Run:
     device: DeviceFacts
     versions: dict[str, Text]
     memory: MemoryFacts = field(default_factory=dict)
-    draws: Draws = "own"
     status: Status = "running"
     started: Text = ""
     finished: Text | None = None
     error: Text | None = None
+    draws: Draws = "own"
+    process: ProcessFacts = field(default_factory=dict)
     epochs: list[EpochFacts] = field(default_factory=list)
     schema: Positive = SCHEMA
     more: dict = field(default_factory=dict)
@@ -85,6 +87,7 @@ class Run:
         experiment = self.experiment | {"row": self.source["row"]}
         return (
             json.dumps(experiment, sort_keys=True),
+            self.draws,
             self.dataset["fingerprint"],
             self.source["fingerprint"],
         )
@@ -244,10 +247,13 @@ def _check_agreement(run):
         )
 
 
-def read_runs(out: Path) -> list[Run]:
-    """All runs below `out`, in the order in which they were started; a line on standard error for each that cannot be read."""
+def read_runs(out: Path, name: str = "**") -> list[Run]:
+    """All runs below `out`, or in those of its folders that the pattern `name` fits, in the order in which they were started.
+
+    A line on standard error for each that cannot be read.
+    """
     found = []
-    for path in sorted(Path(out).glob("**/run.json")):
+    for path in sorted(Path(out).glob(f"{name}/run.json")):
         try:
             found.append(read_run(path.parent))
         except UserError as error:

@@ -64,6 +64,14 @@ class MemoryFacts(TypedDict):
     peak_mib: NotRequired[Mebibytes | None]
 
 
+class ProcessFacts(TypedDict):
+    """The process that carries out a run, see shared.runs.liveness. Not recorded at first."""
+
+    host: NotRequired[Text]
+    pid: NotRequired[Annotated[int, Ge(1), Le(2**31 - 1)]]
+    started: NotRequired[Annotated[float, Ge(0), Le(1e12)]]
+
+
 class EpochFacts(TypedDict):
     """What one epoch gave, see shared.epochs. None: there was nothing (epoch 0 trains nothing), or it was not finite."""
 
