@@ -222,7 +222,9 @@ def _migrated(record):
 
 
 def _run(folder, record):
-    checked(Experiment, record.get("experiment"), "experiment")
+    if "experiment" not in record:
+        raise ValueError("it has no entry 'experiment'")
+    checked(Experiment, record["experiment"], "experiment")
     known = {f.name for f in fields(Run)} - {"folder", "more"}
     run = checked(Run, {key: record[key] for key in record.keys() & known} | {"folder": str(folder)})
     run.experiment = completed(run.experiment)
