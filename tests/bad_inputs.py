@@ -17,6 +17,7 @@ class Row(NamedTuple):
 
 ON = "--data pictures --source thin.safetensors --size 32 --batch-size 5 --epochs 1 --device cpu"
 RUN = f"run finetune {ON}"
+PARITY = "parity finetune --data pictures --source thin.safetensors --size 32 --epochs 1 --device cpu"
 
 
 def group(what, *rows):
@@ -95,9 +96,9 @@ ROWS = [
         ("--epochs -1", 2, "epochs … -1"),
         ("--epochs 1000000000", 2, "epochs … 1000000000"),
         ("--seed 1e3", 2, "--seed … 1e3"),
-        (f"parity finetune {ON} --seeds 0", 2, "--seeds … 0"),
-        (f"parity finetune {ON} --seeds 1e9", 2, "--seeds … 1e9"),
-        (f"parity finetune {ON} --seeds 1000000000", 2, "--seeds … 1000000000"),
+        (f"{PARITY} --seeds 0", 2, "--seeds … 0"),
+        (f"{PARITY} --seeds 1e9", 2, "--seeds … 1e9"),
+        (f"{PARITY} --seeds 1000000000", 2, "--seeds … 1000000000"),
         ("exercise 1 --data pictures --source thin.safetensors --seeds 1000000000", 2, "--seeds … 1000000000"),
         ("exercise 1 --data pictures --source thin.safetensors --epochs 0", 2, "--epochs … 0"),
         ("exercise 1 --data pictures --source thin.safetensors --size 100000", 2, "size … 100000"),
@@ -339,7 +340,7 @@ ROWS = [
     *group(
         "damaged probabilities",
         *(
-            (f"parity finetune {ON} --seeds 1 --out tested/{kind}", 2, "test_probabilities.csv is damaged … delete")
+            (f"{PARITY} --seeds 1 --out tested/{kind}", 2, "test_probabilities.csv is damaged … delete")
             for kind in "empty head-only short word nan above-one class columns zeros quote".split()
         ),
     ),
@@ -360,8 +361,8 @@ ROWS = [
         ("results --out runs --plot odd/folder.png", 2, "odd/folder.png"),
         ("notebook --framework torch --out plain", 2, "plain"),
         ("notebook --framework torch --out /dev/null/x", 2, "/dev/null"),
-        (f"parity finetune {ON} --seeds 1 --out runs --record pictures", 2, "pictures"),
-        (f"parity finetune {ON} --seeds 1 --out runs --record plain/x.json", 2, "plain"),
+        (f"{PARITY} --seeds 1 --out runs --record pictures", 2, "pictures"),
+        (f"{PARITY} --seeds 1 --out runs --record plain/x.json", 2, "plain"),
     ),
     *group(
         "training that leads nowhere",

@@ -52,7 +52,9 @@ SourceOption = Annotated[
 OutOption = Annotated[Path, typer.Option(help="Folder of the run records.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU where the framework can use it.")]
 LimitOption = Annotated[int, typer.Option(help="Use at most N images of each split.", show_default=False)]
-WorkersOption = Annotated[int, typer.Option(help="Threads (gluon) or processes (torch) that load images.", min=0)]
+WorkersOption = Annotated[
+    int, typer.Option(help="Threads (gluon) or processes (torch) that load images.", min=0, max=1024)
+]
 SeedOption = Annotated[list[int], typer.Option(help="Give it again to run several.", min=0, max=2**32 - 1)]
 Unset = {"show_default": False}
 

@@ -63,11 +63,11 @@ def default(
     say("four experiments on drawn images, in both frameworks" if framework is Framework.both else "four experiments")
     from shared.runs.curves import plot_runs
 
-    load_dataset("mini")  # draws the images once, before two processes want them
     network = load_source("mini")
     preset = experiments.preset_of(network)
     chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.CHAPTER]
     chosen.append(experiments.experiment("hotdog-row", preset, num_epochs=epochs, row=experiments.WRONG_ROW))
+    load_dataset("mini")  # draws the images once, before two processes want them
     folder = new_folder(out, "default")
     jobs = [
         Job(e, f, s, "mini", "mini", draws.value, device=device.value, out=folder)
