@@ -25,6 +25,7 @@ from shared.command.options import (
     SourceOption,
     SplitOption,
     Unset,
+    VersionOption,
     WorkersOption,
     default_source,
 )
@@ -51,6 +52,7 @@ def default(
     draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     out: OutOption = Path("runs"),
+    version: VersionOption = False,
 ):
     """Without a command: all four experiments on the drawn images, in both frameworks, and what they show."""
     if context.invoked_subcommand:
@@ -61,12 +63,12 @@ def default(
             )
         return
     say(f"The chapter's experiments on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
-    with progress_bar() as progress:
-        load_dataset("mini", progress=progress)  # draws the images once, before two processes want them
     network = load_source("mini")
     preset = experiments.preset_of(network)
     chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.EXPERIMENTS]
     chosen.append(experiments.experiment("hotdog-row", preset, num_epochs=epochs, row=experiments.WRONG_ROW))
+    with progress_bar() as progress:
+        load_dataset("mini", progress=progress)  # draws the images once, before two processes want them
     folder = new_folder(out, "default")
     jobs = [
         Job(e, f, s, "mini", "mini", draws.value, device=device.value, out=folder)
