@@ -11,7 +11,7 @@ from PIL import Image
 
 from shared.book.diagrams import plot_divergence, plot_fine_tuning
 from shared.book.quotes import RECORDS
-from shared.errors import UserError
+from shared.errors import UserError, printable
 from shared.exercises.bench import recorded
 from shared.exercises.index import EXERCISES
 from shared.exercises.report import report_on
@@ -28,21 +28,28 @@ from shared.runs.figures import FONT, WIDTH, new_figure, save_figure
 from shared.runs.frameworks import FRAMEWORKS, NAMES, implementation
 from shared.runs.record import Run, read_probabilities, read_runs
 
+MOST_ROWS = 50  # of a contact sheet; matplotlib draws up to 65,535 pixels
+
 
 @matplotlib.rc_context(FONT)
 def contact_sheet(dataset: Dataset, path: Path, count: int = 8) -> Path:
-    """Write the first `count` training images of every class as one picture, a class a row. Returns `path`."""
-    rows = len(dataset.classes)
+    """Write the first `count` training images of every class as one picture, a class a row. Returns `path`.
+
+    Of more than MOST_ROWS classes the first ones are shown.
+    """
+    rows = min(len(dataset.classes), MOST_ROWS)
     figure = new_figure(WIDTH / 8 * count, 1.05 * rows)
     panels = figure.subplots(rows, count, squeeze=False)
-    for label, (name, row) in enumerate(zip(dataset.classes, panels, strict=True)):
+    for label, (name, row) in enumerate(zip(dataset.classes[:rows], panels, strict=True)):
         chosen = [n for n, y in zip(dataset.train.names, dataset.train.labels, strict=True) if y == label]
         for panel in row:
             panel.set_axis_off()
         for panel, file in zip(row, chosen, strict=False):
             with Image.open(dataset.train.folder / file) as image:
-                panel.imshow(image.convert("RGB"))
-        row[0].set_title(name, loc="left")
+                image = image.convert("RGB")
+            image.thumbnail((256, 256))
+            panel.imshow(image)
+        row[0].set_title(printable(name), loc="left", parse_math=False)
     save_figure(figure, path, dpi=110)
     return path
 

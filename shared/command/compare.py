@@ -20,6 +20,7 @@ from shared.command.options import (
     LimitOption,
     OutOption,
     SourceOption,
+    SplitOption,
     Unset,
     WorkersOption,
     default_source,
@@ -64,10 +65,11 @@ def parity(
     names: Annotated[list[str], typer.Argument(metavar="[EXPERIMENT…]", help="All four unless named.")] = None,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1, max=1000)] = 3,
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
@@ -84,13 +86,15 @@ def parity(
     from shared.runs.find import completed_runs
     from shared.runs.tables import where_they_ran
 
+    for name in names or ():
+        experiments.experiment(name)
     source = source or default_source(data)
-    dataset, network = load_dataset(data, limit), load_source(source)
+    dataset, network = load_dataset(data, limit, split=split), load_source(source)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or experiments.CHAPTER
     ]
-    settings = {"limit": limit, "device": device.value, "workers": workers, "out": out, "resume": True}
+    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": out, "resume": True}
     jobs = [
         Job(e, f, seed, data, source, draws.value, **settings)
         for seed in range(seeds)
@@ -131,12 +135,13 @@ def diverge(
     ),
     data: DataOption = "mini",
     source: SourceOption = None,
-    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1)] = 24,
+    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1, max=10_000)] = 24,
     lr: Annotated[float, typer.Option(help="Learning rate.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.cpu,
     record: Annotated[Path, typer.Option(help="Also write every step to this JSON.", **Unset)] = None,
 ):
@@ -148,7 +153,7 @@ def diverge(
     overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
     for name in names:
         experiments.experiment(name, **overrides)
-    dataset, network = load_dataset(data, limit), load_source(source)
+    dataset, network = load_dataset(data, limit, split=split), load_source(source)
     chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
     command = " ".join(["hotdog", *sys.argv[1:]])
     found = measure_divergence(
@@ -176,11 +181,12 @@ def exercise(
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1, max=1000)] = 3,
     epochs: Annotated[int, typer.Option(help="Instead of the exercise's own number.", min=1, **Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
@@ -197,15 +203,15 @@ def exercise(
     if number is None:
         raise UserError("which exercise? Give its number, 1 to 4")
     source = source or default_source(data)
-    network, dataset = load_source(source), load_dataset(data, limit)
+    network, dataset = load_source(source), load_dataset(data, limit, split=split)
     fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
     if number == 2:
-        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT).fingerprint
+        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT, split).fingerprint
     if number == 4:
         check_rows(network, dataset)
     folder = out / f"exercise-{number}-{dataset.name}"
 
-    settings = {"limit": limit, "device": device.value, "workers": workers, "out": folder}
+    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": folder}
 
     def train(tasks, holdout):
         count = sum(map(len, tasks.values()))

@@ -15,8 +15,6 @@ from shared.errors import UserError, reason_of
 from shared.exercises.measurements import measured_with
 from shared.experiments import Experiment
 from shared.images.draws import OWN, SHARED
-from shared.images.folders import load_dataset
-from shared.networks.reading import load_source
 from shared.runs.execute import execute
 from shared.runs.find import COMPLETE
 from shared.runs.frameworks import FRAMEWORKS
@@ -131,8 +129,7 @@ def recorded(folder: Path) -> Bench:
 
 def train_runs(jobs: list[Job], say):
     """Carry out jobs on the same images and source network, in this process; say a line for each."""
-    dataset = load_dataset(jobs[0].data, jobs[0].limit, jobs[0].holdout)
-    network = load_source(jobs[0].source)
+    dataset, network = jobs[0].load()
     for number, job in enumerate(jobs, 1):
         run = execute(job, dataset, network)
         say(f"{number:3d}/{len(jobs)} {job.framework:5s} {_said(job.experiment)}, seed {job.seed}: {_course(run)}")
