@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import hotdog
 from PIL import Image
-from test_default import hotdog, run_of
+from test_default import run_of
 
 from shared.book.diagrams import plot_divergence
 from shared.book.pictures import RECORDS, chapter_pictures
@@ -32,7 +33,7 @@ NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4))
 def drawn(tmp_path_factory):
     """A folder with the pictures as the command draws them now."""
     folder = tmp_path_factory.mktemp("pictures")
-    done = hotdog(folder, "pictures", "--out", "drawn")
+    done = hotdog("pictures", "--out", "drawn", cwd=folder, env={"HOTDOG_CACHE": folder / "cache"})
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"drawn/{name}" for name in NAMES]
     return folder / "drawn"
@@ -138,7 +139,7 @@ def test_exact_rates_are_near_and_exact():
 
 def test_the_command_writes_the_record_and_prints_the_steps(images, thin_file, tmp_path):
     few = ["--size", "32", "--batch-size", "4", "--steps", "2", "--record", "record.json"]
-    done = hotdog(tmp_path, "diverge", "frozen", "--data", images, "--source", thin_file, *few)
+    done = hotdog("diverge", "frozen", "--data", images, "--source", thin_file, *few, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "frozen in float64: 2 steps of both" in done.stdout and "step 2" in done.stdout
     record = json.loads((tmp_path / "record.json").read_text())
