@@ -37,7 +37,8 @@ OTHERS = (
     (r"zero_point|_packed_params|\.scale$", "a quantised network"),
     (r"weight_mask|weight_orig", "a pruned network: `torch.nn.utils.prune.remove` makes its pruning permanent"),
     (r"weight_g$|weight_v$|parametrizations", "a network with reparametrised weights (weight or spectral normalisation)"),
-    (r"features\.[1-4]\.\d+\.body", "a ResNet for small images (CIFAR; Gluon's `thumbnail=True`)"),
+    (r"resnext", "a ResNeXt: convolutions in groups"),
+    (r"features\.[1-3]\.\d+\.body|features\.[2-4]\.\d+\.(bn|conv)\d|cifarres", "a ResNet for small images (CIFAR; Gluon's `thumbnail=True`)"),
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def stored_array(array: np.ndarray) -> Stored:
 
 
 def read_float32(stored: dict[str, Stored], called: dict[str, str]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The tensors of `stored` {canonical name: tensor} as contiguous float32 arrays, and what was converted, in sentences.
+    """The tensors of `stored` {canonical name: tensor} as float32 arrays of their own, and what was converted, in sentences.
 
     called: the names that they have in their file. Raises UserError naming the first tensor that is of no float type or holds
     a value that no network can have: NaN, infinity, a negative variance.
@@ -47,7 +47,7 @@ def read_float32(stored: dict[str, Stored], called: dict[str, str]) -> tuple[dic
         if tensor.dtype == "bfloat16":
             array = (array.astype(np.uint32) << 16).view(np.float32)  # the upper half of a float32
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused below
-            tensors[name] = np.ascontiguousarray(array, np.float32).reshape(tensor.shape)
+            tensors[name] = np.array(array, np.float32, order="C").reshape(tensor.shape)  # a copy: the file can be closed
         if tensor.dtype != "float32":
             converted[tensor.dtype] += 1
         _check_values(name, tensors[name], called[name])
