@@ -13,9 +13,14 @@ def canonical_from_gluon(name: str, version: int) -> str:
         return f"features.{stem.get(index) or f'layer{index - first_stage + 1}'}."
 
     name = re.sub(r"^features\.(\d+)\.", child, name)
-    body = {"0": "conv1", "1": "bn1", "3": "conv2", "4": "bn2"}
+    body = {"0": "conv1", "1": "bn1", "3": "conv2", "4": "bn2", "6": "conv3", "7": "bn3"}
     name = re.sub(r"\.body\.(\d)\.", lambda match: f".{body.get(match[1], match[1])}.", name)
     return re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", name))
+
+
+def canonical_from_gluoncv(name: str) -> str:
+    """The canonical name of GluonCV's structural name for a `v1b` network (`layer1.0.bn1.gamma`): torchvision's, but for two leaves."""
+    return canonical_from_torchvision(re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", name)))
 
 
 def canonical_from_torchvision(name: str) -> str:
