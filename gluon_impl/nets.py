@@ -14,7 +14,7 @@ from mxnet.gluon.model_zoo import vision
 
 from gluon_impl.resnet_v1b import ResNetV1b
 from shared.networks.architecture import check_tensors
-from shared.networks.names import canonical_from_gluon, canonical_from_gluoncv
+from shared.networks.names import canonical_from_gluon
 from shared.networks.rows import reused_output
 
 npx.set_np()
@@ -107,9 +107,7 @@ def set_tensors(net, tensors):
 
 
 def _named_params(net):
+    layouts = {ResNetV1b: "1b", vision.ResNetV1: 1, vision.ResNetV2: 2}
+    version = next(layout for net_class, layout in layouts.items() if isinstance(net, net_class))
     # The names that save_parameters writes; collect_params() of MXNet 1.9 numbers the layers of the whole process instead.
-    params = net._collect_params_with_prefix()
-    if isinstance(net, ResNetV1b):
-        return {canonical_from_gluoncv(name): param for name, param in params.items()}
-    version = 1 if isinstance(net, vision.ResNetV1) else 2
-    return {canonical_from_gluon(name, version): param for name, param in params.items()}
+    return {canonical_from_gluon(name, version): param for name, param in net._collect_params_with_prefix().items()}
