@@ -25,7 +25,6 @@ OTHERS = (
     (r"stage\d_unit\d+_", "MXNet's symbol ResNet (`resnet-18`, before Gluon): other epsilon, a projection in stage 1"),
     (r"(^|\.)conv1\.\d\.weight|stem\.\d\.conv|v1[cdes]\d*_", "a ResNet with a deep stem (GluonCV's v1c, v1d, v1e, v1s; timm's d)"),
     (r"\.downsample\.2\.|_down\d_.*avg", "a ResNet-D: its projections begin with a pooling"),
-    (r"\.se\.|\.se_module\.|seblock|\.fc[12]\.weight$|stage\d_dense\d", "a network with squeeze-and-excitation (SE-ResNet)"),
     (r"stages\.\d\.blocks\.\d+\.(norm|conv)\d", "timm's `resnetv2`: no batch normalisation on the input, other than Gluon's v2"),
     (r"denseblock|dense_?layer|features\.\d+\.\d+\.0\.gamma", "a DenseNet"),
     (r"Mixed_\d|inception", "an Inception network or GoogLeNet"),
@@ -34,6 +33,7 @@ OTHERS = (
     (r"classifier\.6\.|vgg|alexnet|features\.3\d\.(weight|gamma)$", "a VGG or AlexNet"),
     (r"conv_stem|_blocks\.|_expand_conv|conv_pwl", "an EfficientNet or MobileNetV3"),
     (r"attn|attention|patch_embed|pos_embed|encoder_layer", "a transformer"),
+    (r"\.se\.|\.se_module\.|seblock|\.fc[12]\.weight$|stage\d_dense\d", "a network with squeeze-and-excitation (SE-ResNet)"),
     (r"zero_point|_packed_params|\.scale$", "a quantised network"),
     (r"weight_mask|weight_orig", "a pruned network: `torch.nn.utils.prune.remove` makes its pruning permanent"),
     (r"weight_g$|weight_v$|parametrizations", "a network with reparametrised weights (weight or spectral normalisation)"),
@@ -185,22 +185,13 @@ def _read(chosen, tensors, what):
         notes.append(
             f"{names['features.bn0.weight']} was not 1; Gluon computes with 1 there (scale=False), and so it is read"
         )
-    has_output = any(name.startswith("output.") for name in arrays)
-    if not has_output:
-        width = _width(arrays)
-        empty = {"output.weight": np.empty((0, width), "float32"), "output.bias": np.empty(0, "float32")}
+    if not any(name.startswith("output.") for name in arrays):
         notes.append("no output layer in it: enough for everything but the reuse of its rows")
     try:
-        architecture = recognise(arrays if has_output else arrays | empty, what)
+        architecture = recognise(arrays, what)
     except UserError as error:
         raise UserError(_in_their_names(str(error), chosen) + _explained(tensors, tensors)) from None
-    return architecture, {name: arrays[name] for name in arrays}, notes
-
-
-def _width(arrays):
-    """Channels that leave the features: those of the last convolution of stage 4's first block."""
-    last = max(name for name in arrays if re.fullmatch(r"features\.layer4\.0\.conv\d\.weight", name))
-    return arrays[last].shape[0]
+    return architecture, arrays, notes
 
 
 def _in_their_names(text, candidate):

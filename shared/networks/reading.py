@@ -10,10 +10,12 @@ import json
 from pathlib import Path
 
 from shared.errors import UserError, reason_of
+from shared.files import read_regular
 from shared.networks import zoos
 from shared.networks.finding import find_network
 from shared.networks.formats import format_of, readable
 from shared.networks.source import MINI_FILE, Source, fingerprint
+from shared.networks.writing import classes_file
 
 KNOWN = {"mini": lambda: MINI_FILE, "imagenet": zoos.gluon_file, "torchvision": zoos.torchvision_file}
 
@@ -32,6 +34,8 @@ def load_source(spec: str) -> Source:
             f"{spec} is a folder; give the file of weights in it" + (f": {', '.join(inside)}" if inside else "")
         )
     if not path.is_file():
+        if path.exists():
+            raise UserError(f"{spec} is no regular file, so it is not read (a source network)")
         if path.suffix in readable().split(", ") or len(path.parts) > 1:
             raise UserError(f"no such file: {spec} (a source network)")
         raise UserError(
@@ -47,7 +51,7 @@ def _read(path, name):
             raise UserError(f"it is {kind.what}: {kind.remedy}")
         dicts, metadata = kind.read(path)
         architecture, tensors, notes = find_network(dicts, name)
-        classes = _classes(metadata)
+        classes = _classes(metadata, classes_file(path))
     except UserError as error:
         text = str(error)
         raise UserError(text if text.startswith(name) else f"cannot read {path}: {text}") from None
@@ -64,15 +68,19 @@ def _read(path, name):
     return Source(name, architecture, tensors, classes, fingerprint(tensors), tuple(notes))
 
 
-def _classes(metadata):
-    if "classes" not in metadata:
+def _classes(metadata, beside):
+    """The class labels in a file's metadata, or in the file that `hotdog export` puts beside it, or None."""
+    text = metadata.get("classes")
+    if text is None and beside.is_file():
+        text = read_regular(beside)
+    if text is None:
         return None
     try:
-        classes = json.loads(metadata["classes"])
+        classes = json.loads(text)
     except ValueError:
         classes = None
     if not isinstance(classes, list) or not all(isinstance(label, str) for label in classes):
-        raise UserError("its metadata 'classes' is no JSON list of class labels")
+        raise UserError("its class labels are no JSON list of texts")
     return tuple(classes) or None
 
 

@@ -47,7 +47,9 @@ def read_float32(stored: dict[str, Stored], called: dict[str, str]) -> tuple[dic
         if tensor.dtype == "bfloat16":
             array = (array.astype(np.uint32) << 16).view(np.float32)  # the upper half of a float32
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused below
-            tensors[name] = np.array(array, np.float32, order="C").reshape(tensor.shape)  # a copy: the file can be closed
+            tensors[name] = np.array(array, np.float32, order="C").reshape(
+                tensor.shape
+            )  # a copy: the file can be closed
         if tensor.dtype != "float32":
             converted[tensor.dtype] += 1
         _check_values(name, tensors[name], called[name])
