@@ -2,6 +2,7 @@
 
 A name is a layer and a leaf, `features.layer1.0.bn2` and `running_mean`. LAYOUTS says for each library what it calls the
 layers; everything else in this file looks them up there. A basic block has the convolutions 1 and 2, a bottleneck 1 to 3.
+The names that Gluon gave before MXNet 1.3 number the layers instead: `numbered_names.py`.
 """
 
 from collections.abc import Callable
@@ -24,14 +25,14 @@ class Layout:
     """What one library calls the layers of a residual network; a layer that it has not is not listed.
 
     stem, tail, projection: {canonical: foreign}; block: name of block `b` (from 0) of stage `s` (from 1); conv, bn: names of
-    the k-th convolution and batch normalisation in a block (from 1); output: names that the output layer may have.
+    the k-th convolution and batch normalisation in a block (from 1); output: name of the output layer when it is written.
     """
 
     writers: str
     stem: dict
     block: Callable[[int, int], str]
     projection: dict
-    output: tuple[str, ...]
+    output: str
     conv: Callable[[int], str] = lambda k: f"conv{k}"
     bn: Callable[[int], str] = lambda k: f"bn{k}"
     tail: dict = field(default_factory=dict)
@@ -40,25 +41,10 @@ class Layout:
 _TORCH_STEM = {"conv1": "conv1", "bn1": "bn1"}
 _TWO = {"downsample.0": "downsample.0", "downsample.1": "downsample.1"}  # convolution and batch normalisation
 _ONE = {"downsample": "downsample"}  # pre-activation: a convolution alone
-# Output layers of torchvision's names as timm, Cadene's and other training scripts rename them.
-_HEADS = ("fc", "output", "classifier", "head", "head.fc", "last_linear", "linear")
+# What an output layer is called, or the module that holds it and nothing else: `fc`, `fc.1` (behind dropout), `head.fc` ...
+HEADS = ("output", "fc", "classifier", "head", "heads", "last_linear", "linear", "logits")
 
 LAYOUTS = {
-    "canonical v1": Layout(
-        writers="this project, version 1",
-        stem={"conv1": "features.conv1", "bn1": "features.bn1"},
-        block=lambda s, b: f"features.layer{s}.{b}",
-        projection=_TWO,
-        output=("output",),
-    ),
-    "canonical v2": Layout(
-        writers="this project, version 2",
-        stem={"bn0": "features.bn0", "conv1": "features.conv1", "bn1": "features.bn1"},
-        block=lambda s, b: f"features.layer{s}.{b}",
-        projection=_ONE,
-        tail={"bn2": "features.bn2"},
-        output=("output",),
-    ),
     "gluon v1": Layout(
         writers="Gluon's `resnet*_v1`: `save_parameters`",
         stem={"conv1": "features.0", "bn1": "features.1"},
@@ -66,7 +52,7 @@ LAYOUTS = {
         conv=lambda k: f"body.{3 * k - 3}",  # a ReLU stands between: convolution, batch normalisation, ReLU, convolution ...
         bn=lambda k: f"body.{3 * k - 2}",
         projection=_TWO,
-        output=("output",),
+        output="output",
     ),
     "gluon v2": Layout(
         writers="Gluon's `resnet*_v2`: `save_parameters`",
@@ -74,7 +60,7 @@ LAYOUTS = {
         block=lambda s, b: f"features.{s + 4}.{b}",
         projection=_ONE,
         tail={"bn2": "features.9"},
-        output=("output",),
+        output="output",
     ),
     # torchvision's ResNet in GluonCV, with Gluon's leaves: `layer1.0.bn1.gamma`, `fc.weight`
     "torchvision": Layout(
@@ -82,7 +68,38 @@ LAYOUTS = {
         stem=_TORCH_STEM,
         block=lambda s, b: f"layer{s}.{b}",
         projection=_TWO,
-        output=_HEADS,
+        output="fc",
+    ),
+    "canonical v1": Layout(
+        writers="this project, version 1",
+        stem={"conv1": "features.conv1", "bn1": "features.bn1"},
+        block=lambda s, b: f"features.layer{s}.{b}",
+        projection=_TWO,
+        output="output",
+    ),
+    "canonical v2": Layout(
+        writers="this project, version 2",
+        stem={"bn0": "features.bn0", "conv1": "features.conv1", "bn1": "features.bn1"},
+        block=lambda s, b: f"features.layer{s}.{b}",
+        projection=_ONE,
+        tail={"bn2": "features.bn2"},
+        output="output",
+    ),
+    "numbered children": Layout(
+        writers="torchvision's features: `nn.Sequential(*list(net.children())[:-1])`, fastai",
+        stem={"conv1": "0", "bn1": "1"},
+        block=lambda s, b: f"{s + 3}.{b}",
+        projection=_TWO,
+        output="fc",
+    ),
+    "transformers": Layout(
+        writers="transformers: `ResNetForImageClassification`",
+        stem={"conv1": "embedder.embedder.convolution", "bn1": "embedder.embedder.normalization"},
+        block=lambda s, b: f"encoder.stages.{s - 1}.layers.{b}",
+        conv=lambda k: f"layer.{k - 1}.convolution",
+        bn=lambda k: f"layer.{k - 1}.normalization",
+        projection={"downsample.0": "shortcut.convolution", "downsample.1": "shortcut.normalization"},
+        output="classifier.1",
     ),
 }
 # By Architecture.version; "1b" is GluonCV's name for torchvision's bottleneck (stride in the 3x3 convolution, no biases).
@@ -101,15 +118,25 @@ def layers_of(layout: str) -> dict[str, str]:
                 layers[f"{ours}.conv{k}"] = f"{theirs}.{it.conv(k)}"
                 layers[f"{ours}.bn{k}"] = f"{theirs}.{it.bn(k)}"
             layers.update({f"{ours}.{a}": f"{theirs}.{b}" for a, b in it.projection.items()})
-    return layers | {"output": it.output[0]}
+    return layers | {"output": it.output}
 
 
 @cache
 def canonical_layers(layout: str) -> dict[str, str]:
-    """{foreign layer: canonical layer}, the inverse of `layers_of`, with all names that the output layer may have."""
-    return {theirs: ours for ours, theirs in layers_of(layout).items()} | dict.fromkeys(
-        LAYOUTS[layout].output, "output"
-    )
+    """{foreign layer: canonical layer}: the inverse of `layers_of`."""
+    return {theirs: ours for ours, theirs in layers_of(layout).items()}
+
+
+@cache
+def feature_layers(layout: str) -> dict[str, str]:
+    """`canonical_layers` without the output, and with the names that `net.features` gives its own layers (`5.0.bn1`)."""
+    layers = {theirs: ours for theirs, ours in canonical_layers(layout).items() if ours != "output"}
+    return layers | {theirs.removeprefix("features."): ours for theirs, ours in layers.items()}
+
+
+def components(name: str) -> list[str]:
+    """`name` at its dots, without what wrappers put in: `module` (parallel training), `_orig_mod`, `_fsdp_wrapped_module` ..."""
+    return [part for part in name.split(".") if part != "module" and not part.startswith("_")]
 
 
 def is_batch_norm(layer: str) -> bool:
