@@ -1,6 +1,6 @@
 """Rung 1, pixels: both frameworks make the same numbers of the same image files.
 
-Compared: which files, in which order, with which labels; decoded pixels; the test transform; whole epochs of batches; single images.
+Compared: which files, in which order, with which labels; decoded pixels; the test transform; epochs of batches; single images.
 Tolerance: none from equal pixels on (crop, scaling, normalisation: every bit). Where an image is resized, 1 of 255 levels: both
 round the same interpolation, each in its own way. CMYK files: 1 level more, for the decoders turn them to RGB differently.
 Fails: another class order, BGR, turned or antialiased images, another place of the crop, a dropped batch.
@@ -8,6 +8,7 @@ Random views of training images are in r01_random_views.py.
 """
 
 import numpy as np
+from mxnet import np as mxnet_np
 from PIL import Image
 
 from shared.images.views import MEAN, STD, resized_side
@@ -122,12 +123,7 @@ def check_epochs(solid, size):
 
 def augmented(framework, image, augs):
     """A PIL image through a framework's transforms: (3, size, size) float32."""
-    return array(augs(mx.np.array(np.asarray(image), dtype="uint8") if framework == "gluon" else image))
-
-
-def array(tensor):
-    """A tensor of either framework, or a PIL image, as a NumPy array (np.asarray takes MXNet's apart number by number)."""
-    return tensor.asnumpy() if isinstance(tensor, mx.nd.NDArray) else np.asarray(tensor)
+    return array(augs(mxnet_np.array(np.asarray(image), dtype="uint8") if framework == "gluon" else image))
 
 
 def levels(view):

@@ -1,7 +1,7 @@
 """Rung 1, random views: training images are drawn alike, and one drawn region becomes the same picture in both.
 
-Compared: the distribution of 500 views per framework (area, shape, place, mirroring); the ranges that they are drawn from; the picture
-of a given region.
+Compared: the distribution of 500 views per framework (area, shape, place, mirroring); the ranges that they are drawn from; the
+picture of a given region.
 Tolerance: the two-sample Kolmogorov-Smirnov statistic's critical value at p = 0.001, with fixed seeds; ranges to the last bit; a
 picture within 1 of 255 levels, as in r01_pixels.py.
 Fails: other ranges, no mirroring, another interpolation, smoothing.

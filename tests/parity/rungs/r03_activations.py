@@ -10,7 +10,6 @@ import numpy as np
 from shared.images.feed import Batches
 from shared.parity.lockstep import framework_batch
 from shared.parity.tensors import compare
-from shared.runs.frameworks import FRAMEWORKS
 
 from ..inside import forward
 from ..scene import NETS, TRAINING, steps_of, twins

@@ -1,9 +1,9 @@
 """Rung 6, effective rates: the learning rate and weight decay that each tensor is really trained with are the experiment's.
 
-Compared: rate and decay of every tensor, solved from what one step did to it, on a full batch and on a short one after it, with what
-the experiment says; nothing for what is frozen.
-Tolerance: MXNet's SGD keeps rate, decay and 1 / batch in float32, whatever the network's dtype: each is off by up to 2^-24 = 6e-8 of
-itself, and two of them multiplied by twice that. Measured: rates 2.2e-8, decays 4.8e-8; torch's are exact to 1e-11.
+Compared: rate and decay of every tensor, solved from what one step did to it, on a full batch and on a short one after it, with
+what the experiment says; nothing for what is frozen.
+Tolerance: MXNet's SGD keeps rate, decay and 1 / batch in float32, whatever the network's dtype: each is off by up to 2^-24 = 6e-8
+of itself, and two of them multiplied by twice that. Measured: rates 2.2e-8, decays 4.8e-8; torch's are exact to 1e-11.
 Fails: a summed loss, a multiplier or decay that does not reach a tensor, momentum, gradients that are not cleared.
 """
 

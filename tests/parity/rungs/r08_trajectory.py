@@ -2,8 +2,8 @@
 
 Compared: the loss after each step and all weights after some, over full and half batches, in float64.
 Tolerance: 1e-5. Rounding differences of 1e-16 grow while the loss is rough: measured after 24 steps 2e-15 to 2e-7, once (resnet v1
-from scratch, rate 0.1, full batches only) 2e-6. Rates are rounded to what float32 holds exactly: with the chapter's own 0.01 it would
-be 1 after 16 steps, for MXNet keeps rates in float32.
+from scratch, rate 0.1, full batches only) 2e-6. Rates are rounded to what float32 holds exactly: with the chapter's own 0.01 it
+would be 1 after 16 steps, for MXNet keeps rates in float32.
 Fails: whatever changes as training goes on, such as a rate that is lowered in one of the two.
 """
 

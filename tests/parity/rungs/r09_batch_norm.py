@@ -83,7 +83,9 @@ def check_batch_norm(scene, dtype="float64"):
             "features.bn0.running_var": X.var(axis=(0, 2, 3), ddof=1),
         }
         torchs = {n: new["torch"][n] for n in moved}
-        measured.append(compare(RUNG, f"torch's first BatchNorm of v2 moves to the images, {dtype}", moved, torchs, exact))
+        measured.append(
+            compare(RUNG, f"torch's first BatchNorm of v2 moves to the images, {dtype}", moved, torchs, exact)
+        )
         gap = max(relative(after["torch"][n], after["gluon"][n]) for n in first)
         measured.append(within(RUNG, "torch's first BatchNorm of v2 against MXNet's, which stays", gap, 0.05, 0.6))
     return measured
@@ -129,7 +131,9 @@ def check_when_statistics_move(scene):
     measured.append(compare(RUNG, what, stepped["torch"], now("torch", nets), 1e-10))
     moves = {n: relative(t, before["torch"][n]) for n, t in now("torch", nets).items()}
     gap = max(moves.values())
-    measured.append(within(RUNG, "features without gradients: torch's statistics move, MXNet's do not", gap, 0.05, 10.0))
+    measured.append(
+        within(RUNG, "features without gradients: torch's statistics move, MXNet's do not", gap, 0.05, 10.0)
+    )
     return measured
 
 

@@ -1,7 +1,7 @@
 """Rung 10, frozen: what is frozen keeps every bit, and what is not is trained.
 
-Compared: the features before and after training the `frozen` experiment, running statistics included; with batch normalisation locked
-also the loss in training with that in evaluation, and the two frameworks' output layers.
+Compared: the features before and after training the `frozen` experiment, running statistics included; with batch normalisation
+locked also the loss in training with that in evaluation, and the two frameworks' output layers.
 Tolerance: none for the features; losses 1e-10, outputs 1e-9 (float64, relative).
 Fails: statistics that move, batch normalisation that is not locked.
 """

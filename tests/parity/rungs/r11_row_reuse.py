@@ -2,7 +2,7 @@
 
 Compared: every row of the new output layer with the source's row or the mean of its other rows; the hotdog logit with the source
 network's.
-Tolerance: the row keeps every bit; means 1e-6 and logits 1e-5 (float32; another width of the output layer may sum in another order).
+Tolerance: the row keeps every bit; means 1e-6 and logits 1e-5 (float32; another width may sum in another order).
 Fails: row 713 for 934, the other class's place, a forgotten bias.
 """
 
