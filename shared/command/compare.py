@@ -193,9 +193,10 @@ def exercise(
     out: OutOption = Path("runs"),
 ):
     """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
-    from shared.exercises.bench import Bench, write
+    from shared.exercises.bench import Bench
     from shared.exercises.index import EXERCISES
     from shared.exercises.measurements import check_rows
+    from shared.exercises.report import report_on, write
     from shared.exercises.tuning import HOLDOUT
     from shared.runs.tables import where_they_ran
 
@@ -249,7 +250,7 @@ def exercise(
     )
     bench.experiment("finetune")  # refuses what cannot be before anything is trained
     folder.mkdir(parents=True, exist_ok=True)
-    found = EXERCISES[number](bench)
+    report = report_on(EXERCISES[number], bench)
     about = {
         "data": dataset.name,
         "source": network.name,
@@ -257,13 +258,13 @@ def exercise(
         "train": len(dataset.train),
         "test": len(dataset.test),
     }
-    write(bench, found, about)
-    picture = found.save_picture(folder / "picture.png")
-    for caption, header, rows in found.tables:
+    write(bench, report, about)
+    picture = report.save_picture(folder / "picture.png")
+    for caption, header, rows in report.tables:
         console.print()
         say(caption)
         print_table(header, rows)
-    for sentence in found.answer:
+    for sentence in report.answer:
         say(f"- {sentence}")
     for line in where_they_ran(read_runs(folder)):
         say(line)
