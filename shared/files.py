@@ -1,22 +1,41 @@
 """Files and folders that appear whole or not at all."""
 
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
 def write_atomically(path: Path, write):
     """Call `write` with a temporary path beside `path`, then move the result there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        write(scratch)
-        os.replace(scratch, path)
+        write(temporary)
+        os.replace(temporary, path)
     except OSError as error:
         if error.filename is None:
             raise
-        raise type(error)(error.errno, error.strerror, str(path)) from error  # and not the scratch file's name
+        raise type(error)(error.errno, error.strerror, str(path)) from error  # and not the temporary file's name
     finally:
-        scratch.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str):
+    """Write `text` in UTF-8, all or nothing."""
+    write_atomically(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_rows(path: Path, head: dict, key: str, rows: Iterable):
+    """Write the JSON object `head` with one more entry, `key`: the list `rows`, each on a line of its own. All or nothing.
+
+    json.loads reads it back as `head | {key: rows}`. A line a row keeps files short and their changes readable in git.
+    Raises ValueError for numbers that are not finite: JSON has none.
+    """
+    entries = [f" {json.dumps(name)}: {json.dumps(value, indent=1, allow_nan=False)}" for name, value in head.items()]
+    lines = ",\n".join(f"  {json.dumps(row, allow_nan=False)}" for row in rows)
+    entries.append(f" {json.dumps(key)}: [\n{lines}\n ]")
+    write_text(path, "{\n" + ",\n".join(entries) + "\n}\n")
 
 
 def new_folder(out: Path, stem: str) -> Path:
