@@ -2,8 +2,11 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
+
+from shared.errors import UserError
 
 
 def write_atomically(path: Path, write):
@@ -49,3 +52,21 @@ def new_folder(out: Path, stem: str) -> Path:
             return folder
         except FileExistsError:
             number += 1
+
+
+MOST_TEXT = 64 << 20  # bytes; a record of 100,000 epochs has 20 MB
+
+
+def read_regular(path: Path, most: int | None = MOST_TEXT) -> bytes:
+    """The bytes of the regular file `path`, of which there may be `most`.
+
+    Raises UserError for a folder, a device, a socket, a pipe (which would be waited for without end) and for a file that is too
+    large; FileNotFoundError and the other errors of opening as they are.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f"{path} is no regular file, so it is not read")
+        if most is not None and status.st_size > most:
+            raise UserError(f"{path} has {status.st_size:,} bytes; at most {most:,} are read")
+        return file.read()

@@ -10,7 +10,7 @@ from PIL import Image
 from test_default import hotdog, run_of
 
 from shared.book.pictures import RECORDS, chapter_pictures
-from shared.command.app import app
+from shared.command.__main__ import app
 from shared.errors import UserError, guarded
 from shared.experiments import experiment
 from shared.images.folders import load_dataset

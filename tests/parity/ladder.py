@@ -20,12 +20,12 @@ from scipy import stats
 from torchvision.transforms import v2
 
 import gluon_impl.data
+import gluon_impl.devices
 import gluon_impl.nets
 import gluon_impl.training
 import torch_impl.data
 import torch_impl.nets
 import torch_impl.training
-from gluon_impl.devices import gluon_reason
 from shared.experiments import CHAPTER, Experiment
 from shared.images import feed
 from shared.images.feed import Batches
@@ -37,7 +37,8 @@ from shared.networks.source import Source, fingerprint
 from shared.parity import lockstep
 from shared.parity.lockstep import OnePerEpoch, exact_in_float32, framework_batch, trained_only
 from shared.parity.tensors import Mismatch, changed, compare, largest, relative, within
-from shared.runs.frameworks import FRAMEWORKS, target_net
+from shared.runs import frameworks
+from shared.runs.frameworks import FRAMEWORKS
 
 from .pictures import position_coded, region_of
 
@@ -66,7 +67,7 @@ def where(wanted) -> Where:
         return Where()
     if not torch.cuda.is_available():
         raise pytest.UsageError("--device gpu: PyTorch finds no GPU here")
-    usable, _ = gluon_reason(mx)
+    usable, _ = gluon_impl.devices.gluon_reason(mx)
     if usable:
         return Where(mx.gpu(), torch.device("cuda"), "gpu")
     return Where(mx.cpu(), torch.device("cuda"), "torch on gpu, gluon on cpu")
@@ -468,7 +469,7 @@ def check_independence(scene):
     for framework in FRAMEWORKS:
         kept = {n: scene.source.tensors[n].copy() for n in tensor_shapes(scene.source.architecture)}
         other = NETS[framework].pretrained_net(scene.source)
-        net = target_net(framework, experiment, scene.source, scene.dataset)
+        net = frameworks.target_net(framework, experiment, scene.source, scene.dataset)
         try:
             train(framework, net, experiment, batches, scene, "float32")
             given = {n: scene.source.tensors[n] for n in kept}
@@ -936,7 +937,7 @@ def check_row_reuse(scene):
         dataset = replace(scene.dataset, classes=classes)
         slot = dataset.hotdog_slot
         for framework in FRAMEWORKS:
-            net = target_net(framework, experiment, source, dataset)
+            net = frameworks.target_net(framework, experiment, source, dataset)
             tensors, logits = NETS[framework].get_tensors(net), {}
             for leaf in ("weight", "bias"):
                 whole = source.tensors[f"output.{leaf}"]

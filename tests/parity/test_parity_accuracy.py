@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.command.run import carry_out
 from shared.experiments import CHAPTER, experiment
 from shared.images.folders import load_dataset
 from shared.images.mini.drawings import write_target
@@ -27,7 +28,9 @@ RECORD = Path(__file__).parents[2] / "shared" / "results" / "parity-mini.json"
 def trained(data, seeds, out, epochs=None):
     """Outcomes of all four experiments in both frameworks, `seeds` each, trained now (mini's source network and preset)."""
     plan = [(name, {"num_epochs": epochs}, seed) for seed in range(seeds) for name in CHAPTER]
-    code = run_in_processes(["gluon", "torch"], (plan, str(data), "mini", None, 0.0, "cpu", 0, out), together=True)
+    code = run_in_processes(
+        carry_out, ["gluon", "torch"], (plan, str(data), "mini", None, 0.0, "cpu", 0, out), together=True
+    )
     assert code == 0
     dataset, source = load_dataset(str(data)), load_source("mini")
     wanted = [experiment(name, "mini", num_epochs=epochs) for name in CHAPTER]
