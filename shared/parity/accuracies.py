@@ -49,7 +49,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Groups:
-    """The runs of one experiment that can be compared: of the same seeds, in one order, where draws are shared."""
+    """The runs of one experiment that can be compared: of the same seeds, in one order, where draws are shared.
+
+    diverged: how many of each framework cannot. torn: whether the frameworks differ in that; with shared draws, seed by seed.
+    """
 
     experiment: str
     gluon: list[Outcome]
@@ -74,7 +77,7 @@ def grouped(outcomes: list[Outcome], draws: str) -> Groups:
     torn = len(lost["gluon"]) != len(lost["torch"])
     if draws == "shared":
         seeds = dict.fromkeys(FRAMEWORKS, sorted(set(ended["gluon"]) & set(ended["torch"])))
-        torn = bool((lost["gluon"] & set(ended["torch"])) | (lost["torch"] & set(ended["gluon"])))
+        torn = lost["gluon"] != lost["torch"]
     groups = {f: [ended[f][seed] for seed in seeds[f]] for f in FRAMEWORKS}
     for what, values in (
         ("epochs known", {o.averaged for f in FRAMEWORKS for o in groups[f]}),

@@ -5,7 +5,7 @@ import statistics
 
 from shared.parity.accuracies import Comparison
 from shared.parity.agreement import Likeness
-from shared.parity.design import FAMILY
+from shared.parity.design import FAMILY, LEVEL
 from shared.parity.outcomes import Outcome
 from shared.parity.planning import TIMES
 from shared.runs.frameworks import FRAMEWORKS, NAMES
@@ -49,6 +49,8 @@ def verdict(c: Comparison) -> str:
     if c.low is None:
         return "undecided: one seed shows no spread"
     p = f" (p {c.verdict.p:.2g})"
+    if c.verdict.word == "undecided" and c.verdict.p < LEVEL:
+        return "undecided: runs diverged in one framework and not in the other"
     if c.verdict.word != "undecided":
         return c.verdict.word + p * (c.verdict.word == "equivalent")
     percent = ", ".join(f"{chance:.0%}" for chance in c.chances)

@@ -26,8 +26,11 @@ class Estimate:
         return stats.t.sf((margin - np.abs(self.difference)) / self.error, self.freedom)
 
     def p_different(self, margin=MARGIN) -> np.ndarray:
-        """p of the one-sided test on the side of the difference, a difference of more than `margin` being the alternative."""
-        return stats.t.sf((np.abs(self.difference) - margin) / self.error, self.freedom)
+        """p of a difference as large, either way, where the true one is the margin; more than `margin` being the alternative."""
+        size = np.abs(self.difference)
+        return stats.t.sf((size - margin) / self.error, self.freedom) + stats.t.sf(
+            (size + margin) / self.error, self.freedom
+        )
 
     def interval(self, share=0.9) -> tuple[np.ndarray, np.ndarray]:
         """The `share` confidence interval; the two tests reject at (1 - share) / 2 when it lies inside the margin."""
