@@ -8,6 +8,10 @@ class UserError(Exception):
     """Wrong use or wrong input. The command prints the text without a traceback and exits with 2."""
 
 
+class FailedRun(Exception):
+    """A run that failed for a reason worth one line. The command prints the text and exits with 1."""
+
+
 def reason_of(error: BaseException) -> str:
     """What `error` says, in one line of at most 300 characters; its type where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -31,6 +35,9 @@ def guarded(work, interrupted="interrupted; what was recorded so far is kept") -
     except UserError as error:
         print(f"hotdog: {error}", file=sys.stderr)
         return 2
+    except FailedRun as error:
+        print(f"hotdog: {error}", file=sys.stderr)
+        return 1
     except (KeyboardInterrupt, click.Abort):
         pass
     except Exception as error:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,17 +43,30 @@ def write_rows(path: Path, head: dict, key: str, rows: Iterable):
     write_text(path, "{\n" + ",\n".join(entries) + "\n}\n")
 
 
-def new_folder(out: Path, stem: str) -> Path:
-    """Make and return the first folder `stem`-1, `stem`-2, … below `out` that is not there yet."""
+def new_folder(out: Path, stem: str, fill=lambda folder: None) -> Path:
+    """Make and return the first folder `stem`-1, `stem`-2, … below `out` that is not there yet.
+
+    fill: puts the first files into it. The folder has them from the moment that it has its name.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        folder = out / f"{stem}-{number}"
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
+    temporary = Path(tempfile.mkdtemp(dir=out, prefix=f".{stem}-"))
+    try:
+        temporary.chmod(0o755)  # mkdtemp's folders are closed to others
+        fill(temporary)
+        number = 1
+        while True:
+            folder = out / f"{stem}-{number}"
             number += 1
+            if folder.exists():
+                continue
+            try:
+                os.rename(temporary, folder)
+                return folder
+            except OSError:  # another process was faster
+                if not folder.exists():
+                    raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 MOST_TEXT = 64 << 20  # bytes; a record of 100,000 epochs has 20 MB

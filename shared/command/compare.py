@@ -13,6 +13,8 @@ from shared.command.options import (
     DataOption,
     Device,
     DeviceOption,
+    Draws,
+    DrawsOption,
     Framework,
     FrameworkOption,
     LimitOption,
@@ -22,10 +24,12 @@ from shared.command.options import (
     WorkersOption,
     default_source,
 )
-from shared.command.run import carry_out
+from shared.command.run import launch
 from shared.errors import UserError
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
+from shared.runs.frameworks import FRAMEWORKS
+from shared.runs.job import Job
 from shared.runs.processes import run_in_processes
 from shared.runs.record import read_runs
 from shared.runs.tables import markdown_table, results_table
@@ -66,6 +70,7 @@ def parity(
     limit: LimitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
+    draws: DrawsOption = Draws.shared,
     together: Annotated[
         bool, typer.Option("--together", help="Both frameworks at once, the cores shared out (thin networks).")
     ] = False,
@@ -76,26 +81,36 @@ def parity(
     from shared.parity import comparisons
     from shared.parity.accuracies import accuracy_table, compare_all, order_sentences, outcome_of
     from shared.parity.comparisons import write_record
-    from shared.runs.find import matching, missing
+    from shared.runs.find import completed_runs
     from shared.runs.tables import where_they_ran
 
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit), load_source(source)
-    overrides = {"num_epochs": epochs, "size": size}
+    preset = experiments.preset_of(network)
     chosen = [
-        experiments.experiment(name, experiments.preset_of(network), **overrides)
-        for name in names or experiments.CHAPTER
+        experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or experiments.CHAPTER
     ]
+    settings = {"limit": limit, "device": device.value, "workers": workers, "out": out, "resume": True}
+    jobs = [
+        Job(e, f, seed, data, source, draws.value, **settings)
+        for seed in range(seeds)
+        for f in FRAMEWORKS
+        for e in chosen
+    ]
+    for job in jobs:
+        job.check(dataset, network)
 
     def have():
-        found = read_runs(out) if out.is_dir() else []
-        return matching(found, chosen, dataset.fingerprint, network, range(seeds), device.value)
+        return completed_runs(jobs, read_runs(out) if out.is_dir() else [], dataset, network)
 
-    code = 0
-    for frameworks, lacking in missing(have(), chosen, range(seeds), together):
-        plan = [(name, overrides, seed) for name, seed in lacking]
-        arguments = (plan, data, source, limit, 0.0, device.value, workers, out)
-        code = run_in_processes(carry_out, frameworks, arguments, together) or code
+    code, done = 0, have()
+    lacking = [job for job in jobs if job not in done]
+    # One seed after the other, so that whoever stops it has whole pairs; together all seeds at once, for starting takes seconds.
+    for unit in [lacking] if together else [[job for job in lacking if job.seed == seed] for seed in range(seeds)]:
+        if unit:
+            code = launch(unit, together) or code
+            if code == 2:
+                sys.exit(2)
     found = list(have().values())
     outcomes = [outcome_of(r) for r in found]
     print_table(*accuracy_table(compare_all(outcomes)))
@@ -168,6 +183,7 @@ def exercise(
     limit: LimitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
+    draws: DrawsOption = Draws.shared,
     out: OutOption = Path("runs"),
 ):
     """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
@@ -188,20 +204,27 @@ def exercise(
         check_rows(network, dataset)
     folder = out / f"exercise-{number}-{dataset.name}"
 
-    def launch(tasks, holdout):
+    settings = {"limit": limit, "device": device.value, "workers": workers, "out": folder}
+
+    def train(tasks, holdout):
         count = sum(map(len, tasks.values()))
         say(
             f"exercise {number}: {count} runs to train; their records are kept, so an interrupted exercise goes on where it was"
         )
+        unattended = {"numbers_only": True, "keep_going": True, "resume": True}
+        jobs = [
+            Job(e, f, seed, data, source, draws.value, holdout=holdout, **settings, **unattended)
+            for f, some in tasks.items()
+            for e, seed in some
+        ]
         # Thin networks gain little from a second core, so both frameworks run at once.
-        arguments = (tasks, data, source, limit, holdout, device.value, workers, folder)
-        if run_in_processes(_exercise_runs, list(tasks), arguments, True):
+        parts = {f: ([job for job in jobs if job.framework == f],) for f in tasks}
+        if run_in_processes(_exercise_runs, parts, together=True):
             sys.exit(1)
 
     def inspect(name, frameworks):
-        some = bench.experiment("finetune")
-        arguments = (name, data, source, limit, some.size, some.batch_size, device.value, workers, folder)
-        if run_in_processes(_measure, frameworks, arguments, True):
+        jobs = {f: Job(bench.experiment("finetune"), f, 0, data, source, draws.value, **settings) for f in frameworks}
+        if run_in_processes(_measure, {f: (name, job) for f, job in jobs.items()}, together=True):
             sys.exit(1)
 
     overrides = {key: value for key, value in {"size": size, "batch_size": batch_size}.items() if value is not None}
@@ -213,8 +236,9 @@ def exercise(
         overrides,
         epochs,
         chance=max(map(dataset.test.labels.count, set(dataset.test.labels))) / len(dataset.test),
+        draws=draws.value,
         fingerprints=fingerprints,
-        launch=launch,
+        launch=train,
         inspect=inspect,
     )
     bench.experiment("finetune")  # refuses what cannot be before anything is trained
@@ -240,15 +264,13 @@ def exercise(
     say(f"Tables and answer: {folder}/answer.md, picture: {picture}, records: {folder}/")
 
 
-def _exercise_runs(framework, *arguments):
+def _exercise_runs(jobs):
     from shared.exercises.bench import train_runs
 
-    *arguments, _ = arguments
-    train_runs(framework, *arguments, say)
+    train_runs(jobs, say)
 
 
-def _measure(framework, *arguments):
+def _measure(name, job):
     from shared.exercises.measurements import measure_features
 
-    *arguments, _ = arguments
-    measure_features(framework, *arguments)
+    measure_features(name, job)

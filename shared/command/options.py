@@ -25,6 +25,17 @@ class Device(str, Enum):
     gpu = "gpu"
 
 
+class Draws(str, Enum):
+    shared = "shared"
+    own = "own"
+
+
+DrawsOption = Annotated[
+    Draws,
+    typer.Option(
+        help="Random numbers: shared by both frameworks, so that runs with one seed are a pair; or each framework's own."
+    ),
+]
 FrameworkOption = Annotated[Framework, typer.Option(help="Which implementation.")]
 DataOption = Annotated[
     str, typer.Option(help="mini (drawn), hotdog (d2l's archive) or a folder {train,test}/<class>/.")

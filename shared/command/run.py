@@ -15,6 +15,8 @@ from shared.command.options import (
     DataOption,
     Device,
     DeviceOption,
+    Draws,
+    DrawsOption,
     Framework,
     FrameworkOption,
     LimitOption,
@@ -25,14 +27,16 @@ from shared.command.options import (
     WorkersOption,
     default_source,
 )
-from shared.errors import UserError
+from shared.errors import FailedRun, UserError
 from shared.files import new_folder
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
 from shared.networks.rows import OTHER_ROWS
-from shared.runs.execute import execute
+from shared.runs.execute import Diverged, execute
+from shared.runs.find import completed_runs, refuse_changed
+from shared.runs.job import Job
 from shared.runs.processes import run_in_processes
-from shared.runs.record import Run, read_runs
+from shared.runs.record import read_runs
 from shared.runs.tables import epochs_table, sentences
 
 
@@ -42,6 +46,7 @@ def default(
     framework: FrameworkOption = Framework.both,
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     seed: SeedOption = (0,),
+    draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     out: OutOption = Path("runs"),
 ):
@@ -53,16 +58,22 @@ def default(
                 f"--{stray[0]} stands before {context.invoked_subcommand}; options of a command come after its name"
             )
         return
-    for name in experiments.CHAPTER:
-        experiments.experiment(name, num_epochs=epochs)
+    say("four experiments on drawn images, in both frameworks" if framework is Framework.both else "four experiments")
     from shared.runs.curves import plot_runs
 
-    plan = [(name, {"num_epochs": epochs}, s) for name in experiments.CHAPTER for s in seed]
-    plan += [("hotdog-row", {"num_epochs": epochs, "row": experiments.WRONG_ROW}, s) for s in seed]
-    folder = new_folder(out, "default")
     load_dataset("mini")  # draws the images once, before two processes want them
-    arguments = (plan, "mini", "mini", None, 0.0, device.value, 0, folder)
-    code = run_in_processes(carry_out, framework.names, arguments, together=True)
+    network = load_source("mini")
+    preset = experiments.preset_of(network)
+    chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.CHAPTER]
+    chosen.append(experiments.experiment("hotdog-row", preset, num_epochs=epochs, row=experiments.WRONG_ROW))
+    folder = new_folder(out, "default")
+    jobs = [
+        Job(e, f, s, "mini", "mini", draws.value, device=device.value, out=folder)
+        for f in framework.names
+        for e in chosen
+        for s in seed
+    ]
+    code = launch(jobs, together=True)
     found = [r for r in read_runs(folder) if r.status == "finished"]
     if found:
         console.print()
@@ -103,8 +114,15 @@ def run(
     holdout: Annotated[
         float, typer.Option(help="Test on this share of the training images instead (to choose rates).")
     ] = 0.0,
+    draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with unfinished runs of the same job; what is finished is left.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Train on where the loss explodes, instead of ending the run.")
+    ] = False,
     out: OutOption = Path("runs"),
 ):
     """Train and evaluate experiments, one process per framework, and record every run."""
@@ -123,40 +141,65 @@ def run(
         raise UserError("--row and --other-row go with the experiment hotdog-row, and with no other")
     if lock_batch_norm and set(names) != {"frozen"}:
         raise UserError("--lock-batch-norm goes with the experiment frozen, and with no other")
-    plan = [
-        (name, {**overrides, "learning_rate": rate, "row": row}, one_seed)
+    source = source or default_source(data)
+    dataset, network = load_dataset(data, limit, holdout), load_source(source)
+    preset = experiments.preset_of(network)
+    chosen = [
+        experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
         for name in names
         for rate in lr or [None]
-        for one_seed in seed
     ]
-    source = source or default_source(data)
-    arguments = (plan, data, source, limit, holdout, device.value, workers, out)
-    finished = run_in_processes(carry_out, framework.names, arguments)
+    settings = {"limit": limit, "holdout": holdout, "device": device.value, "workers": workers, "out": out}
+    jobs = [
+        Job(e, f, s, data, source, draws.value, **settings, resume=resume, keep_going=keep_going)
+        for f in framework.names
+        for e in chosen
+        for s in seed
+    ]
+    for job in jobs:  # all that can be refused is refused before anything is trained
+        job.check(dataset, network)
+        if resume:
+            refuse_changed(job, dataset, network)
+    if resume:
+        finished = completed_runs(jobs, read_runs(out), dataset, network) if out.is_dir() else {}
+        for done in finished.values():
+            say(f"{done.folder} is finished already")
+        jobs = [job for job in jobs if job not in finished]
+    code = launch(jobs)
     say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
-    sys.exit(finished)
+    sys.exit(code)
 
 
-def carry_out(framework, plan, data, source, limit, holdout, device, workers, out, bars=True) -> list[Run]:
-    """Run every (experiment, overrides, seed) of `plan` on `framework`, in this process, telling the console.
+def launch(jobs: list[Job], together: bool = False) -> int:
+    """Carry out `jobs`, those of each framework in a process of its own. Returns the exit code."""
+    frameworks = dict.fromkeys(job.framework for job in jobs)
+    parts = {f: ([job for job in jobs if job.framework == f], not together) for f in frameworks}
+    return run_in_processes(carry_out, parts, together)
 
-    bars: show a progress bar where the console is a terminal (not for several processes at once).
+
+def carry_out(jobs: list[Job], bars: bool = True):
+    """Carry out jobs on the same images and source network, in this process, telling the console.
+
+    bars: show a progress bar where the console is a terminal (not for several processes at once). Raises FailedRun at the end where
+    some diverged.
     """
-    dataset = load_dataset(data, limit, holdout)
-    network = load_source(source)
-    preset = experiments.preset_of(network)
-    planned = [(experiments.experiment(name, preset, **overrides), seed) for name, overrides, seed in plan]
-    for experiment, _ in planned:  # all that can be refused is refused before anything is trained
-        if experiment.row is not None:
-            network.row(experiment.row)
-            _ = dataset.hotdog_slot
-    return [
-        _run_one(framework, experiment, dataset, network, seed, device, workers, out, bars)
-        for experiment, seed in planned
-    ]
+    dataset = load_dataset(jobs[0].data, jobs[0].limit, jobs[0].holdout)
+    network = load_source(jobs[0].source)
+    diverged = []
+    for job in jobs:
+        try:
+            _run_one(job, dataset, network, bars)
+        except Diverged as error:
+            diverged.append(error)
+            if len(jobs) > 1:
+                say(f"hotdog: {error}")
+    if diverged:
+        raise diverged[0] if len(jobs) == 1 else FailedRun(f"{len(diverged)} of {len(jobs)} runs diverged")
 
 
-def _run_one(framework, experiment, dataset, source, seed, device, workers, out, bars):
-    title = f"{experiment.name:10s} {framework:5s} seed {seed}"
+def _run_one(job, dataset, source, bars):
+    experiment = job.experiment
+    title = f"{experiment.name:10s} {job.framework:5s} seed {job.seed}"
     row = f", row {experiment.row}" if experiment.row is not None else ""
     say(
         f"{title}  lr {experiment.learning_rate:g}{row}, output layer ×{experiment.head_lr_mult:g}, "
@@ -180,23 +223,11 @@ def _run_one(framework, experiment, dataset, source, seed, device, workers, out,
             say(line)
             bar.reset(task, description=f"{title}  epoch {epoch.epoch + 1}", visible=True)
 
-        record = execute(
-            framework,
-            experiment,
-            dataset,
-            source,
-            seed,
-            device,
-            out,
-            workers,
-            watch=lambda batches: _Watched(batches, bar, task),
-            on_epoch=show,
-        )
+        record = execute(job, dataset, source, watch=lambda batches: _Watched(batches, bar, task), on_epoch=show)
     from shared.runs.curves import plot_run
 
     plot_run(record)
     say(f"{title}  {record.folder}")
-    return record
 
 
 class _Watched:

@@ -24,7 +24,9 @@ from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
 from shared.runs.execute import execute
 from shared.runs.figures import HATCHES, save_figure
+from shared.runs.find import COMPLETE
 from shared.runs.frameworks import FRAMEWORKS, NAMES
+from shared.runs.job import Job
 from shared.runs.record import Run, read_runs
 from shared.runs.tables import markdown_table, mean, show
 
@@ -71,6 +73,7 @@ class Bench:
     overrides: dict = field(default_factory=dict)
     epochs: int | None = None
     chance: float = 0.5
+    draws: str = "own"
     fingerprints: dict = field(default_factory=dict)
     launch: Callable | None = None
     inspect: Callable | None = None
@@ -106,7 +109,11 @@ class Bench:
         wanted = self.fingerprints["held out" if holdout else "data"], self.fingerprints["source"]
         found = {}
         for run in read_runs(self.folder):
-            if run.status == "finished" and (run.dataset["fingerprint"], run.source["fingerprint"]) == wanted:
+            if (
+                run.status in COMPLETE
+                and run.draws == self.draws
+                and (run.dataset["fingerprint"], run.source["fingerprint"]) == wanted
+            ):
                 found[Experiment(**run.experiment), run.framework, run.seed] = run
         return found
 
@@ -139,7 +146,7 @@ class Bench:
         return measured_with(name, self.fingerprints["data"], self.fingerprints["source"], some.size, some.batch_size)
 
 
-SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "fingerprints")
+SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "draws", "fingerprints")
 
 
 def recorded(folder: Path) -> Bench:
@@ -148,6 +155,7 @@ def recorded(folder: Path) -> Bench:
         about = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{folder} holds no exercise: it has no exercise.json") from None
+    about = {"draws": "own"} | about  # the first records did not say
     return Bench(folder, **{name: about[name] for name in SETTINGS})
 
 
@@ -177,16 +185,17 @@ def _settings_in(folder):
         return None
 
 
-def train_runs(framework, tasks, data, source, limit, holdout, device, workers, out, say):
-    """Train and record every (experiment, seed) of `tasks[framework]`, in this process; say a line for each."""
-    dataset, network = load_dataset(data, limit, holdout), load_source(source)
-    for number, (experiment, seed) in enumerate(tasks[framework], 1):
-        run = execute(framework, experiment, dataset, network, seed, device, out, workers, numbers_only=True)
+def train_runs(jobs: list[Job], say):
+    """Carry out jobs on the same images and source network, in this process; say a line for each."""
+    dataset = load_dataset(jobs[0].data, jobs[0].limit, jobs[0].holdout)
+    network = load_source(jobs[0].source)
+    for number, job in enumerate(jobs, 1):
+        run, experiment = execute(job, dataset, network), job.experiment
         row = "" if experiment.row is None else f", row {experiment.row}, others {experiment.other_row}"
         locked = ", batch normalisation locked" if experiment.lock_batch_norm else ""
         say(
-            f"{number:3d}/{len(tasks[framework])} {framework:5s} {experiment.name}, lr {experiment.learning_rate:g} × "
-            f"{experiment.head_lr_mult:g}{row}{locked}, seed {seed}: {run.epochs[0]['test_accuracy']:.3f} → "
+            f"{number:3d}/{len(jobs)} {job.framework:5s} {experiment.name}, lr {experiment.learning_rate:g} × "
+            f"{experiment.head_lr_mult:g}{row}{locked}, seed {job.seed}: {run.epochs[0]['test_accuracy']:.3f} → "
             f"{run.test_accuracy:.3f} in {experiment.num_epochs} epoch{'s' * (experiment.num_epochs != 1)}"
         )
 

@@ -13,27 +13,33 @@ from shared.networks.reading import load_source
 from shared.networks.rows import reused_output
 from shared.networks.source import HOTDOG
 from shared.runs.frameworks import implementation
+from shared.runs.job import Job
 from shared.runs.machine import package_versions
 
 
-def measure_features(framework, name, data, source, limit, size, batch_size, device, workers, out):
-    """Measure `name` (one of MEASUREMENTS) in `framework`, in this process, and write it to `out`/`name`-`framework`.json."""
-    dataset, network = load_dataset(data, limit), load_source(source)
-    parts = {part: implementation(framework, part) for part in ("data", "nets", "training")}
-    where, _ = parts["training"].choose_device(device)
+def measure_features(name: str, job: Job):
+    """Measure `name` (one of MEASUREMENTS) as `job` would train, in this process, and write it to `out`/`name`-`framework`.json."""
+    dataset, network = load_dataset(job.data, job.limit), load_source(job.source)
+    size, batch_size = job.experiment.size, job.experiment.batch_size
+    parts = {part: implementation(job.framework, part) for part in ("data", "nets", "training")}
+    where, _ = parts["training"].choose_device(job.device)
     parts["training"].seed_everything(0)
     net = parts["nets"].pretrained_net(network)
 
     def features_of(split, training=False):
-        batches = parts["data"].train_iter if training else parts["data"].test_iter
-        batches = batches(split, size, batch_size, workers)
+        if training:
+            batches = parts["data"].train_iter(split, size, batch_size, job.seed, job.draws, job.workers)
+        else:
+            batches = parts["data"].test_iter(split, size, batch_size, job.workers)
         return parts["training"].predict_features(net, batches, where, training)
 
     record = MEASUREMENTS[name](features_of, dataset, network)
     record["settings"] = measured_with(name, dataset.fingerprint, network.fingerprint, size, batch_size)
     record |= {"device": str(where), "versions": package_versions()}
     text = json.dumps(record, indent=None if name == "rows" else 1)
-    write_atomically(out / f"{name}-{framework}.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
+    write_atomically(
+        job.out / f"{name}-{job.framework}.json", lambda file: file.write_text(text + "\n", encoding="utf-8")
+    )
 
 
 def measured_with(name, data, source, size, batch_size) -> dict:

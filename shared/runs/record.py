@@ -41,6 +41,8 @@ class Run:
     started: str = ""
     finished: str | None = None
     error: str | None = None
+    draws: str = "own"
+    process: dict = field(default_factory=dict)
     epochs: list = field(default_factory=list)
 
     @property
@@ -61,6 +63,7 @@ class Run:
         experiment = self.experiment | {"row": self.source["row"]}
         return (
             json.dumps(experiment, sort_keys=True),
+            self.draws,
             self.dataset["fingerprint"],
             self.source["fingerprint"],
         )
@@ -170,7 +173,9 @@ def read_run(folder: Path) -> Run:
     path = Path(folder) / "run.json"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        record = {"memory": {}} | record | {"experiment": completed(record["experiment"])}
+        record = (
+            {"memory": {}, "draws": "own", "process": {}} | record | {"experiment": completed(record["experiment"])}
+        )
         return Run(folder=Path(folder), **{f.name: record[f.name] for f in fields(Run) if f.name != "folder"})
     except FileNotFoundError:
         raise UserError(f"{folder} is no run: it has no run.json") from None
@@ -180,10 +185,13 @@ def read_run(folder: Path) -> Run:
         raise UserError(f"{path} is no run record: {reason_of(error)}") from None
 
 
-def read_runs(out: Path) -> list[Run]:
-    """All runs below `out`, in the order in which they were started; a line on standard error for each that cannot be read."""
+def read_runs(out: Path, name: str = "**") -> list[Run]:
+    """All runs below `out`, or in those of its folders that the pattern `name` fits, in the order in which they were started.
+
+    A line on standard error for each that cannot be read.
+    """
     found = []
-    for path in sorted(Path(out).glob("**/run.json")):
+    for path in sorted(Path(out).glob(f"{name}/run.json")):
         try:
             found.append(read_run(path.parent))
         except UserError as error:
