@@ -12,18 +12,20 @@ from shared.errors import UserError, reason_of
 from shared.experiments import completed
 from shared.files import write_rows
 from shared.parity.outcomes import CrossExecution, Outcome
+from shared.parity.plans import Plan
 from shared.runs.frameworks import FRAMEWORKS
 from shared.runs.record import Run, packed_probabilities, unpacked_probabilities
 
 
-def about(command: str, found: list[Run]) -> dict:
-    """What a record has to say about its runs: the command, data, source, experiments, devices and versions."""
+def about(command: str, found: list[Run], plans: list[Plan]) -> dict:
+    """What a record has to say about its runs: the command, plans, data, source, experiments, devices and versions."""
 
     def distinct(values):
         return [json.loads(text) for text in dict.fromkeys(json.dumps(value, sort_keys=True) for value in values)]
 
     return {
         "command": command,
+        "plans": [asdict(plan) for plan in plans],
         "dataset": distinct(r.dataset for r in found),
         "source": distinct({key: r.source[key] for key in ("name", "architecture", "fingerprint")} for r in found),
         "experiments": distinct(r.experiment for r in found),

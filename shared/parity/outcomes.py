@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shared.networks.source import HOTDOG
-from shared.parity.design import ENDPOINT_EPOCHS
+from shared.parity.design import ENDPOINT_EPOCHS, LOCKED
 from shared.runs.record import Run, read_epoch_probabilities
 
 
@@ -67,13 +67,13 @@ class Outcome:
         """(N,) predictions after the last epoch: class indices, or right and wrong where only that was recorded."""
         return self.correct[-1] if self.probabilities is None else self.probabilities[-1].argmax(axis=-1)
 
-    def with_cross_execution(self, found: CrossExecution) -> "Outcome":
+    def with_cross_execution(self, found: CrossExecution | None) -> "Outcome":
         return replace(self, elsewhere=found)
 
 
 def experiment_of(run: Run) -> str:
     """The experiment as the family names it: with locked batch normalisation it is another one, with another row too."""
-    name = run.experiment["name"] + ", locked" * bool(run.experiment.get("lock_batch_norm"))
+    name = LOCKED if run.experiment.get("lock_batch_norm") else run.experiment["name"]
     label = run.source["row_label"]
     return name if label in (None, HOTDOG) else f"{name}, row {run.source['row']} ({label})"
 
@@ -86,10 +86,9 @@ def diverged(run: Run) -> bool:
 def outcome_of(run: Run) -> Outcome:
     """The outcome of a run that came to its end, from its record. Raises UserError where what it needs is missing or damaged."""
     about = (experiment_of(run), run.framework, run.seed)
-    draws = getattr(run, "draws", "own")
     if diverged(run):
-        return Outcome(*about, (), np.zeros((0, run.dataset["test"]), dtype=bool), draws=draws, diverged=True)
+        return Outcome(*about, (), np.zeros((0, run.dataset["test"]), dtype=bool), draws=run.draws, diverged=True)
     labels, probabilities = read_epoch_probabilities(run)
     correct = probabilities.argmax(axis=-1) == labels
     accuracies = tuple(epoch["test_accuracy"] for epoch in run.epochs)
-    return Outcome(*about, accuracies, correct, probabilities, labels, draws)
+    return Outcome(*about, accuracies, correct, probabilities, labels, run.draws)

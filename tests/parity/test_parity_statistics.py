@@ -14,7 +14,8 @@ from shared.images.feed import Batches, batches
 from shared.images.views import random_region
 from shared.networks.reading import load_source
 from shared.parity.tensors import Mismatch, changed, compare, largest, relative, within
-from shared.runs.find import matching
+from shared.runs.find import completed_runs
+from shared.runs.job import Job
 from shared.runs.record import Run
 from shared.runs.tables import where_they_ran
 
@@ -81,7 +82,7 @@ def test_within_has_two_bounds(value):
 # --- which runs ---
 
 
-def test_runs_of_one_device_can_be_asked_for(tmp_path):
+def test_runs_of_one_device_can_be_asked_for(tmp_path, drawings):
     source, some = load_source("mini"), experiment("frozen", "mini")
 
     def run(seed, gpu):
@@ -90,11 +91,13 @@ def test_runs_of_one_device_can_be_asked_for(tmp_path):
         (folder / "test_probabilities.csv").touch()
         device = {"used": "cuda" if gpu else "cpu", "why": gpu or "there is none", "gpu": gpu}
         about = {"fingerprint": source.fingerprint, "row": None}
-        return Run(folder, some.as_dict(), "torch", seed, {"fingerprint": "d"}, about, device, {}, status="finished")
+        data = {"fingerprint": drawings.fingerprint}
+        return Run(folder, some.as_dict(), "torch", seed, data, about, device, {}, status="finished")
 
     found = [run(0, None), run(1, "NVIDIA A100")]
     for device, seeds in (("auto", {0, 1}), ("cpu", {0}), ("gpu", {1})):
-        assert {seed for _, _, seed in matching(found, [some], "d", source, range(3), device)} == seeds
+        jobs = [Job(some, "torch", seed, "drawings", "mini", "own", device=device) for seed in range(3)]
+        assert {job.seed for job in completed_runs(jobs, found, drawings, source)} == seeds
     assert where_they_ran(found) == ["torch ran on cpu (there is none), cuda (NVIDIA A100)"]
 
 

@@ -240,7 +240,7 @@ def test_a_run_whose_loss_was_no_number_diverged(tmp_path, losses, status):
 
 def test_locked_runs_and_other_rows_are_experiments_of_their_own(tmp_path):
     locked = run_in(tmp_path / "locked", [None], lock_batch_norm=True)
-    assert experiment_of(locked) == "frozen, locked" and experiment_of(locked) in FAMILY
+    assert experiment_of(locked) == "frozen-locked" and experiment_of(locked) in FAMILY
     row = run_in(tmp_path / "row", [None], source={"row": 713, "row_label": "photocopier"})
     assert experiment_of(row) == "frozen, row 713 (photocopier)"
 
