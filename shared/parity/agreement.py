@@ -89,14 +89,19 @@ def agreement(gluon: list[Outcome], torch: list[Outcome], draws: str) -> Agreeme
     within = {name: list(itertools.combinations(group, 2)) for name, group in (("gluon", gluon), ("torch", torch))}
     areas = [[auc(o) for o in group] for group in (gluon, torch)]
     known = all(area is not None for group in areas for area in group)
-    # an area of a × b pairs of images is known no finer than to one pair
-    found = estimate(*areas, draws, finest=1 / gluon[0].images) if known else None
+    found = estimate(*areas, draws, _one_pair(gluon[0].labels)) if known else None
     return Agreement(
         frameworks=likeness(across),
         seeds=likeness(within["gluon"] + within["torch"]),
         by_framework={name: likeness(pairs) for name, pairs in within.items()},
         auc=None if found is None else (float(found.difference), *map(float, found.interval())),
     )
+
+
+def _one_pair(labels) -> float:
+    """How fine an area under the curve is known: it counts the pairs of an image of the class and one of the rest."""
+    fewest = np.bincount(labels).min()
+    return 1 / (fewest * (len(labels) - fewest))
 
 
 def resampled_interval(gluon: list[Outcome], torch: list[Outcome], draws: str, share: float = 0.9, times: int = 4000):

@@ -8,28 +8,30 @@ from shared.parity.tost import Estimate, estimate, p_values
 TIMES = (1, 2, 4)
 
 
-def new_runs(values, seeds: int, times: int, rng) -> np.ndarray:
+def new_runs(values, seeds: int, times: int, rng, finest: float = 0.0) -> np.ndarray:
     """`times` simulated sets of `seeds` new values (seeds, times), as the observed `values` (n,) let one expect them.
 
     With mean m and standard deviation s of n values, and no other knowledge: variance v = (n - 1) s² / χ²(n - 1), mean
     M ~ N(m, v / n), new values ~ N(M, v). Their mean is then m + s sqrt(1 / n + 1 / seeds) t(n - 1), Student's predictive
-    distribution (Gelman et al., Bayesian Data Analysis, section 3.2, with the prior 1 / v).
+    distribution (Gelman et al., Bayesian Data Analysis, section 3.2, with the prior 1 / v). finest: the least s, as in `estimate`.
     """
     n, values = len(values), np.asarray(values)
-    variance = (n - 1) * values.var(ddof=1) / rng.chisquare(n - 1, times)
+    spread = max(values.std(ddof=1), finest)
+    variance = (n - 1) * spread**2 / rng.chisquare(n - 1, times)
     mean = rng.normal(values.mean(), np.sqrt(variance / n))
     return rng.normal(mean, np.sqrt(variance), (seeds, times))
 
 
 def new_estimate(gluon, torch, draws: str, finest: float, factor: int, times: int, rng) -> Estimate | None:
     """Simulated estimates from `factor` times as many new seeds; None where a single seed shows no spread."""
-    n, m = len(gluon), len(torch)
-    if min(n, m) < 2:
+    n = len(gluon)
+    if min(n, len(torch)) < 2:
         return None
     if draws == "shared":
-        gaps = new_runs(np.subtract(torch, gluon), factor * n, times, rng)
+        gaps = new_runs(np.subtract(torch, gluon), factor * n, times, rng, finest)
         return estimate(np.zeros_like(gaps), gaps, draws, finest)
-    return estimate(new_runs(gluon, factor * n, times, rng), new_runs(torch, factor * m, times, rng), draws, finest)
+    new = (new_runs(values, factor * len(values), times, rng, finest) for values in (gluon, torch))
+    return estimate(*new, draws, finest)
 
 
 def chances(groups: list[tuple], draws: str, finest: float, margin: float = MARGIN, times: int = 4000) -> np.ndarray:
