@@ -63,7 +63,7 @@ def results(
 def parity(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="[EXPERIMENT…]", help="frozen-locked too; all five of the family unless named."),
+        typer.Argument(metavar="[EXPERIMENT…]", help="All five that are tested together unless named."),
     ] = None,
     data: DataOption = "mini",
     source: SourceOption = None,
@@ -83,7 +83,7 @@ def parity(
     """Whether both frameworks reach the same accuracy: from the runs in --out where they are, training what is missing."""
     from shared.parity import comparisons
     from shared.parity.cross_execution import cross_executions
-    from shared.parity.design import FAMILY, member
+    from shared.parity.design import FAMILY
     from shared.parity.outcomes import outcome_of
     from shared.parity.plans import note_plan
     from shared.runs.find import completed_runs
@@ -92,7 +92,7 @@ def parity(
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit), load_source(source)
     preset = experiments.preset_of(network)
-    chosen = [member(name, preset, num_epochs=epochs, size=size) for name in names or FAMILY]
+    chosen = [experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or FAMILY]
     settings = {"limit": limit, "device": device.value, "workers": workers, "out": out, "resume": True}
     jobs = [
         Job(e, f, seed, data, source, draws.value, **settings)

@@ -5,9 +5,7 @@ same order: they are a pair, and their differences are tested. Runs with their f
 a number: two independent groups, compared by Welch's test and never as pairs.
 """
 
-from shared import experiments
 from shared.errors import UserError
-from shared.experiments import Experiment
 from shared.images.draws import DRAWS
 
 # Two accuracies count as equivalent when they differ by less than 3 points: about the spread of the chapter's published results
@@ -25,16 +23,6 @@ LEVEL = 0.05
 # The experiments that are tested together. Holm's correction counts all of them, those that were not run too, so a verdict does
 # not depend on which ones were asked for beside it.
 FAMILY = ("finetune", "scratch", "frozen", "frozen-locked", "hotdog-row")
-
-# The member of the family that is no experiment of its own: `frozen`, training with the source network's running statistics.
-LOCKED = "frozen-locked"
-
-
-def member(name: str, preset: str, **overrides) -> Experiment:
-    """The experiment that the family calls `name`, under `preset`; also any other experiment, which is tested along with it."""
-    if name == LOCKED:
-        return experiments.experiment("frozen", preset, lock_batch_norm=True, **overrides)
-    return experiments.experiment(name, preset, **overrides)
 
 
 def the_draws(draws) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shared.networks.source import HOTDOG
-from shared.parity.design import ENDPOINT_EPOCHS, LOCKED
+from shared.parity.design import ENDPOINT_EPOCHS
 from shared.runs.record import Run, read_epoch_probabilities
 
 
@@ -72,8 +72,10 @@ class Outcome:
 
 
 def experiment_of(run: Run) -> str:
-    """The experiment as the family names it: with locked batch normalisation it is another one, with another row too."""
-    name = LOCKED if run.experiment.get("lock_batch_norm") else run.experiment["name"]
+    """The experiment as the family names it: `frozen` is another one with locked batch normalisation, and so is another row."""
+    name = run.experiment["name"]
+    if name == "frozen" and run.experiment["lock_batch_norm"]:
+        name = "frozen-locked"
     label = run.source["row_label"]
     return name if label in (None, HOTDOG) else f"{name}, row {run.source['row']} ({label})"
 

@@ -17,7 +17,8 @@ def verdict_table(comparisons: list[Comparison]) -> Table:
     """Header and rows: the endpoint in both frameworks, its difference, the verdict, the margin from which on it is equivalent."""
     margin = f"± {comparisons[0].margin:g}"
     averaged = sorted({c.averaged for c in comparisons})
-    endpoint = f"mean of the last {averaged[-1]} epochs" if averaged[-1] > 1 else "last epoch"
+    epochs = " or ".join(map(str, averaged))
+    endpoint = "last epoch" if averaged == [1] else f"mean of the last {epochs} epochs"
     header = ["experiment", "runs", *(f"{NAMES[f]}, {endpoint}" for f in FRAMEWORKS), "difference (90 % interval)"]
     header += ["last epoch", f"verdict at {margin}", "equivalent from"]
     rows = [

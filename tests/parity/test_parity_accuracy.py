@@ -11,7 +11,7 @@ from shared.images.mini.drawings import write_target
 from shared.networks.reading import load_source
 from shared.parity.accuracies import compare_all, contradictions, decided
 from shared.parity.cross_execution import FILE, cross_executions
-from shared.parity.design import FAMILY, MARGIN, member
+from shared.parity.design import FAMILY, MARGIN
 from shared.parity.outcomes import outcome_of
 from shared.parity.tensors import Measured
 from shared.runs.find import completed_runs
@@ -29,7 +29,7 @@ def trained(folder, out, seeds, epochs=None, names=FAMILY):
     """(dataset, runs) of experiments in both frameworks, `seeds` pairs of each, trained now with shared draws."""
     dataset, source = load_dataset(str(folder)), load_source("mini")
     jobs = [
-        Job(member(name, "mini", num_epochs=epochs), f, seed, str(folder), "mini", "shared", device="cpu", out=out)
+        Job(experiment(name, "mini", num_epochs=epochs), f, seed, str(folder), "mini", "shared", device="cpu", out=out)
         for seed in range(seeds)
         for f in FRAMEWORKS
         for name in names
