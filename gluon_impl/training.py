@@ -11,7 +11,7 @@ import time
 
 import mxnet as mx
 import numpy
-from mxnet import autograd, gluon, np, npx
+from mxnet import autograd, gluon, npx
 
 from gluon_impl.devices import gluon_reason
 from shared.epochs import EpochMetrics
@@ -121,7 +121,7 @@ def set_trainer_tensors(trainer, tensors):
             updater.states[index] = optimizer.create_state_multi_precision(index, weight)
             updater.states_synced[index] = True
         state = updater.states[index]
-        (state[int(part)] if isinstance(state, tuple) else state)[:] = np.array(array)
+        (state[int(part)] if isinstance(state, tuple) else state)[:] = array
 
 
 def evaluate_accuracy(net, batches, device):
