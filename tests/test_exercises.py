@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import THIN, random_tensors, write_images
 from safetensors.numpy import save_file
 
-from conftest import THIN, random_tensors, write_images
 from shared.errors import UserError
 from shared.exercises import freezing, hotdog_row, rates, tuning
 from shared.exercises.bench import Bench, recorded, train_runs

@@ -60,7 +60,7 @@ def pair(module: str, *names: str) -> str:
 def __getattr__(name):
     if name.startswith("__"):
         raise AttributeError(name)
-    from shared.book import answers, facts, recorded
+    from shared.book import answers, facts, recorded, verdicts
 
     if name == "faults":
         import sys
@@ -69,4 +69,4 @@ def __getattr__(name):
         from parity import faults
 
         return faults.table
-    return next(getattr(module, name) for module in (answers, facts, recorded) if hasattr(module, name))
+    return next(getattr(module, name) for module in (verdicts, answers, facts, recorded) if hasattr(module, name))
