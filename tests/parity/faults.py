@@ -140,7 +140,7 @@ FAULTS = (
     ),
     fault(
         "random bias in the new output layer", TORCH_NETS, 2, "output.bias",
-        "    nn.init.zeros_(net.output.bias)\n", "",
+        "nn.init.zeros_(module.bias)", "pass",
     ),
     # activations
     fault(
@@ -284,7 +284,9 @@ def planted(fault: Fault):
         if old not in source:
             raise ValueError(f"{fault.name} cannot be planted: {fault.file} no longer says {old!r}")
         source = source.replace(old, new)
-    ours = [m for name, m in sys.modules.items() if name.startswith(("gluon_impl", "torch_impl", "shared")) and m]
+    ours = [
+        m for name, m in sys.modules.items() if name.startswith(("gluon_impl", "torch_impl", "shared", "parity")) and m
+    ]
     before = {m: dict(vars(m)) for m in ours}
     try:
         exec(compile(source, module.__file__, "exec"), vars(module))

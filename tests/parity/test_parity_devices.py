@@ -6,6 +6,7 @@
 import mxnet as mx
 import pytest
 import torch
+from helpers import THIN, random_source
 
 import gluon_impl.devices
 import gluon_impl.training
@@ -15,24 +16,25 @@ from shared.networks.reading import load_source
 from shared.runs.execute import execute
 from shared.runs.frameworks import FRAMEWORKS
 
-from . import faults, ladder, pretend_gpu
+from . import faults, pretend_gpu
+from .ladder import Climb
+from .scene import Scene, Where, steps_of, train, twins, where
 
 
 @pytest.fixture
 def apart(drawings, monkeypatch):
     """A scene with MXNet on its second CPU device and PyTorch on a GPU that is not there."""
-    source = ladder.random_source(Architecture(2, layers=(1, 1, 1, 1), channels=(8, 8, 16, 32, 64)))
+    source = random_source(Architecture(2, layers=(1, 1, 1, 1), channels=THIN))
     with pretend_gpu.pretended(monkeypatch) as cuda:
-        where = ladder.Where(mx.cpu(1), cuda, "pretended")
-        yield ladder.Scene("shallow", source, drawings, size=32, batch_size=16, where=where)
+        apart = Where(mx.cpu(1), cuda, "pretended")
+        yield Scene("shallow", source, drawings, size=32, batch_size=16, where=apart)
 
 
 def test_parity_holds_on_other_devices(apart, kinds, solid):
-    nets = ladder.twins(apart, apart.experiment("finetune"))
+    nets = twins(apart, apart.experiment("finetune"))
     assert nets["gluon"].output.bias.list_ctx() == [mx.cpu(1)]
     assert {t.device for t in nets["torch"].state_dict().values()} == {pretend_gpu.CUDA}
-    for check in ladder.climb(apart, kinds, solid, ("finetune", "frozen"), steps=4):
-        check()
+    Climb(apart, kinds, solid, ("finetune", "frozen"), steps=4).climb()
 
 
 LEFT_BEHIND = [
@@ -62,9 +64,9 @@ LEFT_BEHIND = [
 def test_parity_catches_what_is_left_on_the_cpu(what, file, old, new, sign, apart):
     framework = file.split("_")[0]
     some = apart.experiment("finetune")
-    net = ladder.twins(apart, some)[framework]
+    net = twins(apart, some)[framework]
     with faults.planted(faults.fault(what, file, 0, "", old, new)), pytest.raises(Exception, match=sign):
-        ladder.train(framework, net, some, ladder.steps_of(apart, 2), apart)
+        train(framework, net, some, steps_of(apart, 2), apart)
 
 
 def test_parity_runs_record_the_device_they_used(drawings, tmp_path, monkeypatch):
@@ -79,13 +81,13 @@ def test_parity_runs_record_the_device_they_used(drawings, tmp_path, monkeypatch
 
 
 def test_devices_say_where_each_framework_runs(monkeypatch):
-    assert ladder.where("cpu").name == "cpu"
+    assert where("cpu").name == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(pytest.UsageError, match="PyTorch finds no GPU"):
-        ladder.where("gpu")
+        where("gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(gluon_impl.devices, "gluon_reason", lambda mx: (False, "its wheel has no code for this GPU"))
-    apart = ladder.where("gpu")
+    apart = where("gpu")
     assert (str(apart.torch), str(apart.gluon), apart.name) == ("cuda", "cpu(0)", "torch on gpu, gluon on cpu")
     monkeypatch.setattr(gluon_impl.devices, "gluon_reason", lambda mx: (True, "a GPU"))
-    assert ladder.where("gpu").name == "gpu"
+    assert where("gpu").name == "gpu"
