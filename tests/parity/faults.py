@@ -35,7 +35,7 @@ GLUON_TRAINING, TORCH_TRAINING = "gluon_impl/training.py", "torch_impl/training.
 RESNET_V2 = "torch_impl/resnet_v2.py"
 
 IMAGE_FOLDER = "ImageFolder(split.folder, transform, is_valid_file=is_image, allow_empty=True)"
-HEAD_GROUP = '{"params": net.output.parameters(), "lr": learning_rate * head_lr_mult},'
+HEAD_GROUP = '{"params": net.output.parameters(), "lr": experiment.learning_rate * experiment.head_lr_mult},'
 FEATURES_GROUP = '{"params": [p for p in net.features.parameters() if p.requires_grad]},'
 NAMED_TENSORS = "return {name: tensor for name, tensor in net.state_dict().items() if"
 
@@ -57,7 +57,7 @@ FAULTS = (
     ),
     fault(
         "last batch dropped", TORCH_DATA, 1, "training batches have",
-        "shuffle=True,", "shuffle=True,\n        drop_last=True,",
+        "shuffle=draws == OWN,", "shuffle=draws == OWN,\n        drop_last=True,",
     ),
     fault(
         "normalisation missing when testing", GLUON_DATA, 1, "test 0",
@@ -113,7 +113,62 @@ FAULTS = (
         "mirroring forgotten", GLUON_DATA, 1, "gluon: share mirrored",
         "            transforms.RandomFlipLeftRight(),\n", "",
     ),
+    # shared draws
+    fault(
+        "order from another stream", TORCH_DATA, 1, "torch: order of epoch 1: place 1",
+        "EpochOrder(seed, len(split))", "EpochOrder(seed + 1, len(split))",
+    ),
+    fault(
+        "the same order in every epoch", "shared/images/draws.py", 1, "shared draws: two epochs have the same order",
+        'generator(seed, "order", epoch)', 'generator(seed, "order")',
+    ),
+    fault(
+        "mirrored the other way round", TORCH_DATA, 1, "torch: mirrored as drawn: epoch 1",
+        "horizontal_flip(pixels) if drawn.mirrored else pixels", "pixels if drawn.mirrored else horizontal_flip(pixels)",
+    ),
+    fault(
+        "mirrored upside down", GLUON_DATA, 1, "gluon: mirrored as drawn: epoch 1",
+        "np.flip(pixels, axis=1)", "np.flip(pixels, axis=0)",
+    ),
+    fault(
+        "view of another image", TORCH_DATA, 1, "torch: mirrored as drawn: epoch 1",
+        "view(self.seed, epoch, position, ", "view(self.seed, epoch, position + 1, ",
+    ),
+    fault(
+        "the first epoch's views in every epoch", GLUON_DATA, 1, "gluon: mirrored as drawn: epoch 2",
+        "view(self.seed, epoch, position, ", "view(self.seed, 1, position, ",
+    ),
+    fault(
+        "epoch not part of the stream of views", "shared/images/draws.py", 1, "shared draws: two views",
+        'generator(seed, "view", epoch, position)', 'generator(seed, "view", position)',
+    ),
+    fault(
+        "height and width exchanged", GLUON_DATA, 1, "gluon: ",
+        "pixels.shape[1], pixels.shape[0])", "pixels.shape[0], pixels.shape[1])",
+    ),
+    fault(
+        "views smoothed as they shrink, with shared draws", TORCH_DATA, 1, "views of shared draws",
+        "[self.size, self.size], antialias=False", "[self.size, self.size], antialias=True",
+    ),
+    fault(
+        "views drawn one after the other", TORCH_DATA, 1, "torch: mirrored as drawn: epoch 1",
+        "    def __getitem__(self, key):\n        epoch, position = key\n",
+        "    drawn = 0\n\n    def __getitem__(self, key):\n        epoch, position = key\n        self.drawn += 1\n",
+        "view(self.seed, epoch, position, ", "view(self.seed, epoch, self.drawn - 1, ",
+    ),
+    fault(
+        "own generators that do not start anew", GLUON_DATA, 1, "gluon: own draws, epoch 2 with and without",
+        "        seed_everything(epoch_seed(seed, epoch))\n", "",
+    ),
     # tensors
+    fault(
+        "start of shared draws in one framework only", "shared/runs/frameworks.py", 2, "scratch: shared start",
+        "if draws == SHARED:", 'if draws == SHARED and (framework == "gluon" or not scratch):',
+    ),
+    fault(
+        "new output layer drawn by the number of tensors", "shared/images/draws.py", 2, "output layer of scratch and finetune",
+        'generator(seed, f"initial {name}")', 'generator(seed, f"initial {len(shapes)}")',
+    ),
     fault(
         "kernels transposed on the way in", TORCH_NETS, 2, "carried into torch: features.conv1.weight",
         "tensor.copy_(torch.from_numpy(tensors[name]))",
@@ -159,7 +214,7 @@ FAULTS = (
     ),
     fault(
         "evaluation in train mode", TORCH_TRAINING, 3, "predictions: probabilities",
-        "net.to(device).eval()", "net.to(device).train()",
+        "    net.eval()\n", "    net.train()\n",
     ),
     # loss
     fault(
@@ -176,8 +231,8 @@ FAULTS = (
     ),
     fault(
         "best accuracy so far reported", GLUON_TRAINING, 4, "gluon: reported test accuracy",
-        "accuracy = evaluate_accuracy(net, test_batches, device)",
-        "accuracy = best = max(evaluate_accuracy(net, test_batches, device), locals().get('best', 0))",
+        "def _evaluated(", "seen = []\n\n\ndef _evaluated(",
+        "    tested = {", "    seen.append(accuracy)\n    accuracy = max(seen)\n    tested = {",
     ),
     # gradients
     fault(
@@ -195,7 +250,7 @@ FAULTS = (
     ),
     fault(
         "weight decay off", TORCH_TRAINING, 6, "torch's decay: full batch: features.conv1.weight",
-        "weight_decay=weight_decay", "weight_decay=0.0",
+        "weight_decay=experiment.weight_decay", "weight_decay=0.0",
     ),
     fault(
         "weight decay skips biases and scales", TORCH_TRAINING, 6, "torch's decay: full batch: features.bn1.weight",
@@ -217,7 +272,7 @@ FAULTS = (
     ),
     fault(
         "momentum 0.9", GLUON_TRAINING, 6, "gluon's rate: short batch: features.conv1.weight",
-        '"wd": weight_decay}', '"wd": weight_decay, "momentum": 0.9}',
+        '"wd": experiment.weight_decay}', '"wd": experiment.weight_decay, "momentum": 0.9}',
     ),
     # trajectory
     fault(
@@ -240,8 +295,8 @@ FAULTS = (
     ),
     fault(
         "features of the first batch only", TORCH_TRAINING, 3, "torch: logits from features in eval mode: logits has shape",
-        "net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches]",
-        "net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches[:1]]",
+        "net.features(_to(device, X)).cpu().numpy(), y.numpy()) for X, y in batches]",
+        "net.features(_to(device, X)).cpu().numpy(), y.numpy()) for X, y in batches[:1]]",
     ),
     fault(
         "batch normalisation that is not locked", TORCH_NETS, 10, "torch, locked: loss in training and in evaluation",

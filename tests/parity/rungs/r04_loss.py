@@ -49,7 +49,7 @@ def check_reported_accuracies(scene, steps=6, must_fall=True):
 
     By NumPy from the logits, and at a rate at which it falls now and then; where nothing is planted, it has to.
     """
-    experiment = replace(scene.experiment("finetune"), learning_rate=0.03)
+    experiment = replace(scene.experiment("finetune"), learning_rate=0.03, num_epochs=steps)
     batches, measured = steps_of(scene, steps), []
     for framework, net in twins(scene, experiment).items():
         own = twins(scene, experiment)[framework]
@@ -66,15 +66,7 @@ def check_reported_accuracies(scene, steps=6, must_fall=True):
             counted[f"epoch {epoch.epoch}"] = np.array([np.concatenate(right).mean()])
 
         TRAINING[framework].train_fine_tuning(
-            net,
-            OnePerEpoch(given),
-            given,
-            experiment.learning_rate,
-            experiment.head_lr_mult,
-            experiment.weight_decay,
-            steps,
-            scene.where.of(framework),
-            look,
+            net, OnePerEpoch(given), given, experiment, scene.where.of(framework), look
         )
         values = [float(value[0]) for value in counted.values()]
         if must_fall and values == sorted(values):
