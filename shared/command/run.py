@@ -23,6 +23,7 @@ from shared.command.options import (
     OutOption,
     SeedOption,
     SourceOption,
+    SplitOption,
     Unset,
     WorkersOption,
     default_source,
@@ -109,8 +110,12 @@ def run(
     lock_batch_norm: Annotated[
         bool, typer.Option("--lock-batch-norm", help="frozen: training normalises by the running statistics too.")
     ] = False,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Weigh the losses so that every class counts the same.")
+    ] = False,
     seed: SeedOption = (0,),
     limit: LimitOption = None,
+    split: SplitOption = None,
     holdout: Annotated[
         float, typer.Option(help="Test on this share of the training images instead (to choose rates).")
     ] = 0.0,
@@ -134,6 +139,7 @@ def run(
         "size": size,
         "other_row": other_row,
         "lock_batch_norm": lock_batch_norm or None,
+        "balance": balance or None,
     }
     for name in names:
         experiments.experiment(name)
@@ -142,14 +148,21 @@ def run(
     if lock_batch_norm and set(names) != {"frozen"}:
         raise UserError("--lock-batch-norm goes with the experiment frozen, and with no other")
     source = source or default_source(data)
-    dataset, network = load_dataset(data, limit, holdout), load_source(source)
+    dataset, network = load_dataset(data, limit, holdout, split), load_source(source)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
         for name in names
         for rate in lr or [None]
     ]
-    settings = {"limit": limit, "holdout": holdout, "device": device.value, "workers": workers, "out": out}
+    settings = {
+        "limit": limit,
+        "holdout": holdout,
+        "split": split,
+        "device": device.value,
+        "workers": workers,
+        "out": out,
+    }
     jobs = [
         Job(e, f, s, data, source, draws.value, **settings, resume=resume, keep_going=keep_going)
         for f in framework.names
@@ -183,8 +196,7 @@ def carry_out(jobs: list[Job], bars: bool = True):
     bars: show a progress bar where the console is a terminal (not for several processes at once). Raises FailedRun at the end where
     some diverged.
     """
-    dataset = load_dataset(jobs[0].data, jobs[0].limit, jobs[0].holdout)
-    network = load_source(jobs[0].source)
+    dataset, network = jobs[0].load()
     diverged = []
     for job in jobs:
         try:
