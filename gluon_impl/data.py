@@ -58,13 +58,6 @@ def image_folder(split, transform):
     return images.transform_first(transform)
 
 
-class ListedImages(gluon.data.vision.ImageFolderDataset):
-    """Gluon's image folder, of files that are listed already: it looks for none itself."""
-
-    def _list_images(self, root):
-        pass
-
-
 def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
     """Augmented batches of `split`, an epoch each time: X (N, 3, size, size) float32, y (N,) int32.
 

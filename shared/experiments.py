@@ -49,9 +49,9 @@ class Experiment:
         for name in ("learning_rate", "head_lr_mult", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise UserError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        for name, least in (("batch_size", 1), ("num_epochs", 0), ("size", 32)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        for name, least, most in (("batch_size", 1, 100_000), ("num_epochs", 0, 100_000), ("size", 32, 4096)):
+            if not least <= getattr(self, name) <= most:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}, and at most {most}")
 
     def as_dict(self) -> dict:
         """All fields, ready for JSON."""

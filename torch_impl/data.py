@@ -70,16 +70,6 @@ def image_folder(split, transform):
     return images
 
 
-class ListedImages(ImageFolder):
-    """torchvision's image folder, of files that are listed already: it looks for none itself."""
-
-    def find_classes(self, directory):
-        return [], {}
-
-    def make_dataset(self, directory, **_):
-        return []
-
-
 def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
     """Augmented batches of `split`, an epoch each time: X (N, 3, size, size) float32, y (N,) int64.
 

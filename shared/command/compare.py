@@ -65,7 +65,7 @@ def parity(
     names: Annotated[list[str], typer.Argument(metavar="[EXPERIMENT…]", help="All four unless named.")] = None,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1, max=1000)] = 3,
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     limit: LimitOption = None,
@@ -86,6 +86,8 @@ def parity(
     from shared.runs.find import completed_runs
     from shared.runs.tables import where_they_ran
 
+    for name in names or ():
+        experiments.experiment(name)
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
     preset = experiments.preset_of(network)
@@ -133,7 +135,7 @@ def diverge(
     ),
     data: DataOption = "mini",
     source: SourceOption = None,
-    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1)] = 24,
+    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1, max=10_000)] = 24,
     lr: Annotated[float, typer.Option(help="Learning rate.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
@@ -179,7 +181,7 @@ def exercise(
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1, max=1000)] = 3,
     epochs: Annotated[int, typer.Option(help="Instead of the exercise's own number.", min=1, **Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,

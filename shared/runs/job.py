@@ -17,8 +17,8 @@ from shared.networks.source import Source
 class Job:
     """What the command builds, what a process is given, what is carried out.
 
-    data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout,
-    split: as `load_dataset` takes them. numbers_only: keep neither weights nor probabilities. keep_going: train on where the loss explodes.
+    data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout, split: as
+    `load_dataset` takes them. numbers_only: keep neither weights nor probabilities. keep_going: train on where the loss explodes.
     resume: go on with an unfinished run of the same job where there is one.
     """
 

@@ -5,29 +5,9 @@
 prints the table; test_parity_catches_faults.py plants every fault and asserts its row.
 """
 
-import contextlib
-import importlib
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-
 from shared.parity.tensors import RUNGS
 
-
-@dataclass(frozen=True)
-class Fault:
-    """name: what went wrong. file: where. rung: the first that breaks. sign: what its message names. edits: (old, new) texts."""
-
-    name: str
-    file: str
-    rung: int
-    sign: str
-    edits: tuple[tuple[str, str], ...]
-
-
-def fault(name, file, rung, sign, *texts):
-    return Fault(name, file, rung, sign, tuple(zip(texts[::2], texts[1::2], strict=True)))
-
+from .planting import fault
 
 GLUON_DATA, TORCH_DATA = "gluon_impl/data.py", "torch_impl/data.py"
 GLUON_NETS, TORCH_NETS = "gluon_impl/nets.py", "torch_impl/nets.py"
@@ -234,6 +214,15 @@ FAULTS = (
         "def _evaluated(", "seen = []\n\n\ndef _evaluated(",
         "    tested = {", "    seen.append(accuracy)\n    accuracy = max(seen)\n    tested = {",
     ),
+    fault(
+        "weighed loss over the sum of the weights", TORCH_TRAINING, 4, "torch: weighed loss against NumPy",
+        "l = l * torch.tensor(class_weights, dtype=l.dtype, device=device)[y]",
+        "w = torch.tensor(class_weights, dtype=l.dtype, device=device)[y]\n                l = l * w / w.mean()",
+    ),
+    fault(
+        "weights of the classes exchanged", GLUON_TRAINING, 4, "gluon: weighed loss against NumPy",
+        "np.array(class_weights, dtype=l.dtype, ctx=device)[y]", "np.array(class_weights, dtype=l.dtype, ctx=device)[1 - y]",
+    ),
     # gradients
     fault(
         "first BatchNorm's scale and offset trained", RESNET_V2, 5, "features.bn0.weight",
@@ -273,6 +262,12 @@ FAULTS = (
     fault(
         "momentum 0.9", GLUON_TRAINING, 6, "gluon's rate: short batch: features.conv1.weight",
         '"wd": experiment.weight_decay}', '"wd": experiment.weight_decay, "momentum": 0.9}',
+    ),
+    # one step
+    fault(
+        "classes weighed in the report only", TORCH_TRAINING, 7, "torch: the step with weighed classes",
+        "            l = loss(y_hat, y)\n", "            l = plain = loss(y_hat, y)\n",
+        "l.mean().backward()", "plain.mean().backward()",
     ),
     # trajectory
     fault(
@@ -325,37 +320,6 @@ FAULTS = (
         'tensors | {"output.weight": reused_output(source, row, slot, tensors, other_row)["output.weight"]}',
     ),
 )  # fmt: skip
-
-
-@contextlib.contextmanager
-def planted(fault: Fault):
-    """Run the edited source in place of the module's own, everywhere it has been imported to; undo it at the end.
-
-    Raises ValueError when a text to be edited is no longer there: the fault has to follow the code.
-    """
-    module = importlib.import_module(fault.file.removesuffix(".py").replace("/", "."))
-    source = Path(module.__file__).read_text(encoding="utf-8")
-    for old, new in fault.edits:
-        if old not in source:
-            raise ValueError(f"{fault.name} cannot be planted: {fault.file} no longer says {old!r}")
-        source = source.replace(old, new)
-    ours = [
-        m for name, m in sys.modules.items() if name.startswith(("gluon_impl", "torch_impl", "shared", "parity")) and m
-    ]
-    before = {m: dict(vars(m)) for m in ours}
-    try:
-        exec(compile(source, module.__file__, "exec"), vars(module))
-        # Others hold what they imported from the module before: give them the new one too.
-        renewed = {id(old): vars(module)[name] for name, old in before[module].items() if not name.startswith("__")}
-        for other in ours:
-            for name, value in before[other].items():
-                if other is not module and id(value) in renewed:
-                    setattr(other, name, renewed[id(value)])
-        yield
-    finally:
-        for m, names in before.items():
-            vars(m).clear()
-            vars(m).update(names)
 
 
 def table() -> str:

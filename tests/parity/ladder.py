@@ -71,11 +71,15 @@ class Climb:
             ],
             4: [
                 lambda: loss.check_loss(scene),
+                lambda: loss.check_balanced_loss(scene),
                 lambda: loss.check_reported_accuracies(scene, must_fall=False),
             ],
             5: [lambda: gradients.check_gradients(scene)],
             6: [lambda name=name: effective_rates.check_effective_rates(scene, name) for name in names],
-            7: [lambda name=name: one_step.check_one_step(scene, name) for name in names],
+            7: [
+                *(lambda name=name: one_step.check_one_step(scene, name) for name in names),
+                lambda: one_step.check_balanced_step(scene),
+            ],
             8: [lambda name=name: trajectory.check_trajectory(scene, name, self.steps) for name in names],
             9: [
                 lambda: batch_norm.check_batch_norm(scene),

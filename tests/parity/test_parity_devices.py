@@ -17,8 +17,9 @@ from shared.runs.execute import execute
 from shared.runs.frameworks import FRAMEWORKS
 from shared.runs.job import Job
 
-from . import faults, pretend_gpu
+from . import pretend_gpu
 from .ladder import Climb
+from .planting import fault, planted
 from .scene import Scene, Where, steps_of, train, twins, where
 
 
@@ -68,7 +69,7 @@ def test_parity_catches_what_is_left_on_the_cpu(what, file, old, new, sign, apar
     scene = apart.scene
     some = scene.experiment("finetune")
     net = twins(scene, some)[framework]
-    with faults.planted(faults.fault(what, file, 0, "", old, new)), pytest.raises(Exception, match=sign):
+    with planted(fault(what, file, 0, "", old, new)), pytest.raises(Exception, match=sign):
         train(framework, net, some, steps_of(scene, 2), scene)
 
 

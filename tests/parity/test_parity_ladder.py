@@ -132,6 +132,10 @@ def test_rung_4_loss_with_a_short_last_batch(scene, keep):
     keep(loss.check_loss(scene))
 
 
+def test_rung_4_loss_with_weighed_classes(scene, keep):
+    keep(loss.check_balanced_loss(scene))
+
+
 def test_rung_4_reported_test_accuracies(scene, keep):
     keep(loss.check_reported_accuracies(scene))
 
@@ -149,6 +153,10 @@ def test_rung_6_effective_rates(scene, name, keep):
 @pytest.mark.parametrize("name", CHAPTER)
 def test_rung_7_one_step(scene, name, keep):
     keep(one_step.check_one_step(scene, name))
+
+
+def test_rung_7_one_step_with_weighed_classes(scene, keep):
+    keep(one_step.check_balanced_step(scene))
 
 
 @pytest.mark.parametrize("name", CHAPTER)
