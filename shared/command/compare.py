@@ -20,6 +20,7 @@ from shared.command.options import (
     LimitOption,
     OutOption,
     SourceOption,
+    SplitOption,
     Unset,
     WorkersOption,
     default_source,
@@ -67,10 +68,11 @@ def parity(
     ] = None,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1, max=1000)] = 3,
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
@@ -89,11 +91,13 @@ def parity(
     from shared.runs.find import completed_runs
     from shared.runs.tables import where_they_ran
 
+    for name in names or ():
+        experiments.experiment(name)
     source = source or default_source(data)
-    dataset, network = load_dataset(data, limit), load_source(source)
+    dataset, network = load_dataset(data, limit, split=split), load_source(source)
     preset = experiments.preset_of(network)
     chosen = [experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or FAMILY]
-    settings = {"limit": limit, "device": device.value, "workers": workers, "out": out, "resume": True}
+    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": out, "resume": True}
     jobs = [
         Job(e, f, seed, data, source, draws.value, **settings)
         for seed in range(seeds)
@@ -157,12 +161,13 @@ def diverge(
     ),
     data: DataOption = "mini",
     source: SourceOption = None,
-    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1)] = 24,
+    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1, max=10_000)] = 24,
     lr: Annotated[float, typer.Option(help="Learning rate.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.cpu,
     record: Annotated[Path, typer.Option(help="Also write every step to this JSON.", **Unset)] = None,
 ):
@@ -174,7 +179,7 @@ def diverge(
     overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
     for name in names:
         experiments.experiment(name, **overrides)
-    dataset, network = load_dataset(data, limit), load_source(source)
+    dataset, network = load_dataset(data, limit, split=split), load_source(source)
     chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
     command = " ".join(["hotdog", *sys.argv[1:]])
     found = measure_divergence(
@@ -202,35 +207,37 @@ def exercise(
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1, max=1000)] = 3,
     epochs: Annotated[int, typer.Option(help="Instead of the exercise's own number.", min=1, **Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
     out: OutOption = Path("runs"),
 ):
     """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
-    from shared.exercises.bench import Bench, write
+    from shared.exercises.bench import Bench
     from shared.exercises.index import EXERCISES
     from shared.exercises.measurements import check_rows
+    from shared.exercises.report import report_on, write
     from shared.exercises.tuning import HOLDOUT
     from shared.runs.tables import where_they_ran
 
     if number is None:
         raise UserError("which exercise? Give its number, 1 to 4")
     source = source or default_source(data)
-    network, dataset = load_source(source), load_dataset(data, limit)
+    network, dataset = load_source(source), load_dataset(data, limit, split=split)
     fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
     if number == 2:
-        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT).fingerprint
+        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT, split).fingerprint
     if number == 4:
         check_rows(network, dataset)
     folder = out / f"exercise-{number}-{dataset.name}"
 
-    settings = {"limit": limit, "device": device.value, "workers": workers, "out": folder}
+    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": folder}
 
     def train(tasks, holdout):
         count = sum(map(len, tasks.values()))
@@ -269,7 +276,7 @@ def exercise(
     )
     bench.experiment("finetune")  # refuses what cannot be before anything is trained
     folder.mkdir(parents=True, exist_ok=True)
-    found = EXERCISES[number](bench)
+    report = report_on(EXERCISES[number], bench)
     about = {
         "data": dataset.name,
         "source": network.name,
@@ -277,13 +284,13 @@ def exercise(
         "train": len(dataset.train),
         "test": len(dataset.test),
     }
-    write(bench, found, about)
-    picture = found.save_picture(folder / "picture.png")
-    for caption, header, rows in found.tables:
+    write(bench, report, about)
+    picture = report.save_picture(folder / "picture.png")
+    for caption, header, rows in report.tables:
         console.print()
         say(caption)
         print_table(header, rows)
-    for sentence in found.answer:
+    for sentence in report.answer:
         say(f"- {sentence}")
     for line in where_they_ran(read_runs(folder)):
         say(line)

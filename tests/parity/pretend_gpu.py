@@ -64,7 +64,8 @@ class _Moves(TorchFunctionMode):
         if func is torch.Tensor.to and not isinstance(args[0], OnPretendGPU):
             device = _device_in(args, kwargs)
             if device is not None and device.type == "cuda":
-                return OnPretendGPU(args[0].detach().clone())
+                layout = {name: value for name, value in (kwargs or {}).items() if name == "memory_format"}
+                return OnPretendGPU(args[0].detach().clone(**layout))
         return func(*args, **(kwargs or {}))
 
 
@@ -73,14 +74,16 @@ def _device_in(args, kwargs):
     return next((torch.device(value) for value in given if isinstance(value, (str, torch.device))), None)
 
 
-def _move_module(net, device, original=torch.nn.Module.to):
+def _move_module(net, device, memory_format=torch.preserve_format, original=torch.nn.Module.to):
     if not isinstance(device, (str, torch.device)):  # a dtype
         return original(net, device)
     away = torch.device(device).type == "cuda"
     for module in net.modules():
         for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
             if tensor is not None and isinstance(tensor, OnPretendGPU) != away:
-                moved = tensor.to(device)
+                # a layout with the channels last is one of images and kernels only
+                layout = {"memory_format": memory_format} if tensor.dim() == 4 else {}
+                moved = tensor.to(device, **layout)
                 if name in module._parameters:
                     module._parameters[name] = torch.nn.Parameter(moved, tensor.requires_grad)
                 else:
