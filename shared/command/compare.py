@@ -136,7 +136,7 @@ def parity(
 
 
 def _show_verdicts(outcomes, plans):
-    from shared.parity.accuracies import compare_all, not_compared, order_sentences
+    from shared.parity.accuracies import compare_all, not_compared, order_sentences, seeds_there
     from shared.parity.plans import plan_sentences
     from shared.parity.tables import AGREEMENT_NOTE, agreement_table, cross_table, verdict_notes, verdict_table
 
@@ -144,7 +144,8 @@ def _show_verdicts(outcomes, plans):
     print_table(*agreement_table(found))
     say(AGREEMENT_NOTE)
     print_table(*verdict_table(found))
-    for line in verdict_notes(found) + plan_sentences(plans) + not_compared(outcomes) + order_sentences(outcomes):
+    planned = plan_sentences(plans, seeds_there(outcomes))
+    for line in verdict_notes(found) + planned + not_compared(outcomes) + order_sentences(outcomes):
         say(line)
     header, rows = cross_table(outcomes)
     if rows:
