@@ -1,6 +1,7 @@
 """The one error a user can cause: its text is one line that says what is wrong, with what, and what to do."""
 
 import os
+import re
 import sys
 
 
@@ -32,7 +33,8 @@ class FailedRun(Exception):
 
 def reason_of(error: BaseException) -> str:
     """What `error` says, in one line of at most 300 characters; its type where it says nothing."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", str(error))  # colours: torch writes some into its errors
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
     # MXNet's errors carry a traceback of their own, with the reason in the last line.

@@ -175,7 +175,7 @@ FAULTS = (
     ),
     fault(
         "random bias in the new output layer", TORCH_NETS, 2, "output.bias",
-        "    nn.init.zeros_(net.output.bias)\n", "",
+        "nn.init.zeros_(module.bias)", "pass",
     ),
     # activations
     fault(
