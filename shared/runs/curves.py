@@ -1,12 +1,14 @@
 """Curves of runs over their epochs. Gluon is drawn solid and PyTorch dashed; colours tell experiments apart."""
 
 import math
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
-from pathlib import Path
+
 from shared.runs.figures import COLOURS, FONT, LINES, WIDTH, save_figure
 from shared.runs.frameworks import FRAMEWORKS, NAMES
 from shared.runs.record import Run

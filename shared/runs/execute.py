@@ -2,12 +2,14 @@
 
 import datetime
 import math
-import numpy as np
 import os
 from dataclasses import asdict
 from pathlib import Path
+
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+
 from shared.errors import UserError, reason_of
 from shared.experiments import Experiment
 from shared.files import new_folder, write_atomically

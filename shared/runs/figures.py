@@ -1,10 +1,12 @@
 """How every picture here looks: colours, lines, letters, and the file it ends in."""
 
 import io
+from pathlib import Path
+
 import matplotlib
 import matplotlib.pyplot as plt
 from PIL import Image
-from pathlib import Path
+
 from shared.files import write_atomically
 
 matplotlib.use("Agg")  # files only: works without a display

@@ -1,6 +1,7 @@
 """Runs that are there already: those that an experiment asks for, those that are missing, twins."""
 
 import json
+
 from shared.experiments import Experiment
 from shared.networks.source import Source
 from shared.runs.frameworks import FRAMEWORKS

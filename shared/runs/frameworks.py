@@ -1,10 +1,10 @@
 """The two frameworks by name, and the network that an experiment starts from in each."""
 
 import importlib
+
 from shared.experiments import Experiment
 from shared.images.splits import Dataset
 from shared.networks.source import Source
-
 
 FRAMEWORKS = ("gluon", "torch")
 

@@ -1,12 +1,13 @@
 """Train the embedded source network on its drawings."""
 
 import json
-import numpy as np
 import time
 from pathlib import Path
-from shared.networks.source import MINI_FILE
-from shared.images.mini.render import VERSION
 
+import numpy as np
+
+from shared.images.mini.render import VERSION
+from shared.networks.source import MINI_FILE
 
 # A resnet18_v2 of a quarter of the width or less, so that its float32 weights stay under 3 MB.
 LAYERS, CHANNELS = (2, 2, 2, 2), (16, 16, 32, 64, 128)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+
 from shared.errors import guarded
 
 

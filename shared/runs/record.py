@@ -7,10 +7,12 @@ is renewed after every epoch, so a run that fails or is interrupted keeps what i
 
 import csv
 import json
-import numpy as np
 import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+
+import numpy as np
+
 from shared.errors import UserError, reason_of
 from shared.experiments import completed
 from shared.files import write_atomically

@@ -1,6 +1,7 @@
 """Tables and sentences made from run records. Nothing here is known before the runs are."""
 
 import statistics
+
 from shared.runs.frameworks import FRAMEWORKS, NAMES
 from shared.runs.record import Run
 
