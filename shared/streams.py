@@ -28,7 +28,7 @@ class _Unbreakable(io.FileIO):
 
 
 def steady():
-    """Make `sys.stdout` and `sys.stderr` of this process such streams, unless somebody has put others there (a test, a notebook)."""
+    """Make `sys.stdout` and `sys.stderr` such streams, unless somebody has put others there (a test, a notebook)."""
     for number in range(3):
         try:
             os.fstat(number)
