@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.errors import printable
@@ -43,24 +43,34 @@ def nvidia_card(proc="/proc/driver/nvidia", dev="/dev") -> Card:
     if "name" in driver:
         return Card(True, driver["name"], tuple(driver["capability"]))
     listed, trouble = _listed_cards()
-    if driver.get("count") == 0 and visible is not None and (listed or trouble):
-        return Card(False, doubt=f"CUDA_VISIBLE_DEVICES={visible!r} leaves no GPU visible")
+    files = [path for path in (Path(proc), *sorted(Path(dev).glob("nvidia[0-9]*"))) if path.exists()]
+    doubts = [trouble, driver.get("error") and f"the CUDA driver says {driver['error']}"]
+    doubts.append("the CUDA driver finds none" if driver.get("count") == 0 else None)
+    if not listed and (listed := _cards_of_the_kernel(Path(proc))):
+        doubts.append(f"known from {proc} only")
+    doubts = list(filter(None, doubts))
+    if driver.get("count") == 0 and visible is not None and (listed or files or trouble):
+        return Card(False, doubt=_hidden(visible))
     if listed:
         card = _chosen(listed, visible)
-        trouble = "the CUDA driver finds none" if driver.get("count") == 0 else driver.get("error")
-        return Card(card.found, card.name, card.capability, "; ".join(filter(None, (card.doubt, trouble))))
-    files = [path for path in (Path(proc), *sorted(Path(dev).glob("nvidia[0-9]*"))) if path.exists()]
-    signs = [f"{path} is there" for path in files[:2]]
-    if "error" in driver:
-        signs.append(f"the CUDA driver says {driver['error']}")
-    if trouble:
-        signs.append(trouble)
-    names = re.findall(r"^Model:\s*(\S.*)$", "\n".join(map(_read, sorted(Path(proc).glob("gpus/*/information")))), re.M)
-    if names:
-        return Card(True, printable(names[0]), doubt=f"known from {proc} only ({trouble or 'there is no nvidia-smi'})")
-    if signs and driver.get("count") != 0:
-        return Card(None, doubt=f"whether there is an NVIDIA GPU cannot be found out: {'; '.join(signs)}")
+        return card if card.found is False else _doubted(card, *doubts)
+    if files or trouble or "error" in driver:
+        doubts += [f"{path} is there" for path in files[:2]]
+        return Card(None, doubt=f"whether there is an NVIDIA GPU cannot be found out: {'; '.join(doubts)}")
     return Card(False, doubt="there is no NVIDIA GPU")
+
+
+def _doubted(card, *doubts):
+    return replace(card, doubt="; ".join(filter(None, (card.doubt, *doubts))))
+
+
+def _hidden(visible):
+    return f"CUDA_VISIBLE_DEVICES={visible!r} leaves no GPU visible"
+
+
+def _cards_of_the_kernel(proc):
+    texts = (_read(path) for path in sorted(proc.glob("gpus/*/information")))
+    return [Card(True, printable(name)) for text in texts for name in re.findall(r"^Model:\s*(\S.*)$", text, re.M)]
 
 
 def _driver_answer() -> dict:
@@ -118,7 +128,7 @@ def _chosen(listed, visible):
     if visible is None:
         return _sure_of_order(listed, 0)
     first = visible.split(",")[0].strip()
-    hidden = Card(False, doubt=f"CUDA_VISIBLE_DEVICES={visible!r} leaves no GPU visible")
+    hidden = Card(False, doubt=_hidden(visible))
     if first.isdecimal():
         return _sure_of_order(listed, int(first)) if int(first) < len(listed) else hidden
     if not first.startswith(("GPU-", "MIG-")):
@@ -133,7 +143,7 @@ def _chosen(listed, visible):
         number = int(m[1]) if (m := re.match(r"GPU (\d+):", line)) else number
         if number is not None and f"UUID: {wanted}" in line and number < len(listed):
             card, part = listed[number], re.match(r"\s*(MIG \S+)", line)
-            return Card(True, f"{card.name} {part[1]}" if part else card.name, card.capability, card.doubt)
+            return replace(card, name=f"{card.name} {part[1]}") if part else card
     if "UUID:" in out:
         return hidden
     return Card(True, doubt=f"which one CUDA_VISIBLE_DEVICES={visible!r} means cannot be found out")
@@ -145,7 +155,7 @@ def _sure_of_order(listed, number):
     if alike or os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID":
         return card
     order = f"GPU {number} in nvidia-smi's order; CUDA's may be another unless CUDA_DEVICE_ORDER=PCI_BUS_ID"
-    return Card(True, card.name, card.capability, "; ".join(filter(None, (card.doubt, order))))
+    return _doubted(card, order)
 
 
 def _output(command):

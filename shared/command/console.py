@@ -60,6 +60,17 @@ def print_table(header: list[str], rows: list[list[str]]):
     _console().print(table, width=room, crop=False)
 
 
+def print_report(report):
+    """Print a shared.runs.answers.Report: its tables under their captions, its lines, and the files it wrote."""
+    for caption, header, rows in report.tables:
+        say(caption)
+        print_table(header, rows)
+    for line in report.lines:
+        say(line)
+    if report.files:
+        say(f"Report: {', '.join(map(str, report.files))}")
+
+
 def column_widths(lines: list[list[str]], room: int) -> list[int] | None:
     """How many cells each column of a table in a frame of `room` cells gets, or None where a word would have to be split.
 
