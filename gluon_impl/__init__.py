@@ -1,5 +1,8 @@
 """The chapter in MXNet Gluon."""
 
+from shared import threads
 from shared.networks import numpy_aliases
 
-numpy_aliases.restore()  # before MXNet is imported anywhere
+# Both before MXNet is imported anywhere.
+numpy_aliases.restore()
+threads.prepare()

@@ -9,6 +9,8 @@ For example:
 from mxnet import gluon, image, np, npx
 from mxnet.gluon.data.vision import transforms
 
+from gluon_impl.training import seed_everything
+from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, view
 from shared.images.views import resized_side
 
 npx.set_np()
@@ -42,25 +44,65 @@ def test_augs(size):
     )
 
 
+class ListedImages(gluon.data.vision.ImageFolderDataset):
+    """Gluon's image folder without its search: which files are read is said by a list, the same for both frameworks."""
+
+    def _list_images(self, root):
+        self.items = []
+
+
 def image_folder(split, transform):
     """The images of `split` (a shared.images.splits.Split) in its order, each with its class index."""
-    images = gluon.data.vision.ImageFolderDataset(str(split.folder))
+    images = ListedImages(str(split.folder))
     images.items = split.items
     return images.transform_first(transform)
 
 
-def train_iter(split, size, batch_size, workers=0):
-    """Augmented batches of `split` in a new random order per epoch: X (N, 3, size, size) float32, y (N,) int32.
+def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
+    """Augmented batches of `split`, an epoch each time: X (N, 3, size, size) float32, y (N,) int32.
 
-    workers: threads that load ahead. With more than 0 the augmentation is no longer repeatable: they share one generator.
+    draws: `own` shuffles and augments with the generators of MXNet, NumPy and Python, which start anew from (seed, epoch);
+    `shared` takes order and views from shared.images.draws. workers: threads that load ahead. With more than 0 own draws are
+    not repeatable: the threads share one generator.
     """
-    return gluon.data.DataLoader(
-        image_folder(split, train_augs(size)),
+    sampler = EpochOrder(seed, len(split))
+    loader = gluon.data.DataLoader(
+        DrawnViews(split, size, seed) if draws == SHARED else image_folder(split, train_augs(size)),
         batch_size,
-        shuffle=True,
+        shuffle=draws == OWN,
+        sampler=sampler if draws == SHARED else None,
+        last_batch="keep",
         num_workers=workers,
         thread_pool=True,
     )
+
+    def begin(epoch):
+        seed_everything(epoch_seed(seed, epoch))
+        sampler.epoch = epoch
+
+    return Epochs(loader, begin)
+
+
+class DrawnViews(gluon.data.Dataset):
+    """The images of `split` as the shared streams draw them: [epoch, position] -> ((3, size, size) float32, class index)."""
+
+    def __init__(self, split, size, seed):
+        self.items, self.size, self.seed = split.items, size, seed
+        self.finish = transforms.Compose([transforms.ToTensor(), normalize])
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, key):
+        epoch, position = key
+        file, label = self.items[position]
+        pixels = image.imread(file)
+        drawn = view(self.seed, epoch, position, pixels.shape[1], pixels.shape[0])
+        region = (drawn.left, drawn.top, drawn.width, drawn.height)
+        pixels = image.fixed_crop(
+            pixels, *region, (self.size, self.size), interp=1
+        )  # bilinear, as RandomResizedCrop does
+        return self.finish(np.flip(pixels, axis=1) if drawn.mirrored else pixels), label
 
 
 def test_iter(split, size, batch_size, workers=0):

@@ -15,11 +15,6 @@ def find_gpu() -> Device:
     return _judged(nvidia_card(), mxnet)
 
 
-def num_threads() -> int:
-    """How many threads MXNet computes with on the CPU, as the OpenMP library says that it is linked to."""
-    return mxnet.base._LIB.omp_get_max_threads()
-
-
 def gluon_reason(mx) -> tuple[bool, str]:
     """Whether the MXNet module `mx` can use a GPU here, and the reason in words."""
     device = _judged(nvidia_card(), mx)

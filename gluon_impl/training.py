@@ -3,7 +3,7 @@
 For example:
 
     net = finetune_net(source, classes=2)
-    train_fine_tuning(net, train_batches, test_batches, learning_rate=0.01, head_lr_mult=10, ...)
+    train_fine_tuning(net, train_batches, test_batches, experiment("finetune"), device, on_epoch=print)
 """
 
 import random
@@ -11,10 +11,10 @@ import time
 
 import mxnet as mx
 import numpy
-from mxnet import autograd, gluon, npx
+from mxnet import autograd, gluon, np, npx
 
 from gluon_impl.devices import gluon_reason
-from shared.epochs import Epoch
+from shared.epochs import EpochMetrics
 from shared.errors import UserError
 
 npx.set_np()
@@ -40,45 +40,102 @@ def choose_device(wanted="auto"):
     return (mx.gpu() if usable else mx.cpu()), reason
 
 
-def train_fine_tuning(
-    net,
-    train_batches,
-    test_batches,
-    learning_rate,
-    head_lr_mult,
-    weight_decay,
-    num_epochs,
-    device,
-    on_epoch,
-):
-    """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at `head_lr_mult` times the rate.
+def make_trainer(net, experiment, device):
+    """What trains `net` on `device`: minibatch SGD at the experiment's rate, the output layer at `head_lr_mult` times it.
 
-    train_batches, test_batches: iterables of (X, y). on_epoch: called with a shared.epochs.Epoch before the first epoch
-    (epoch 0) and after each one. Weight decay reaches every trained tensor, biases and batch normalisation too.
+    Weight decay reaches every trained tensor, biases and batch normalisation too.
     """
     _move(net, device)
-    net.hybridize(static_alloc=True)
     for param in net.output.collect_params().values():
-        param.lr_mult = head_lr_mult
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": learning_rate, "wd": weight_decay})
+        param.lr_mult = experiment.head_lr_mult
+    recipe = {"learning_rate": experiment.learning_rate, "wd": experiment.weight_decay}
+    return gluon.Trainer(net.collect_params(), "sgd", recipe)
+
+
+def train_fine_tuning(
+    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
+):
+    """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at ten times the rate.
+
+    train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
+    called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after
+    `done` epochs with what `make_trainer` gave. class_weights: (classes,) factors of the images' losses, which are then averaged
+    over all images as before.
+    """
+    trainer = trainer or make_trainer(net, experiment, device)
+    net.hybridize(static_alloc=True)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    on_epoch(Epoch(0, test_accuracy=evaluate_accuracy(net, test_batches, device)))
-    for epoch in range(1, num_epochs + 1):
+    evaluate = _evaluator(net, test_batches, device, experiment.frozen)
+    if done == 0:
+        on_epoch(_metrics(evaluate(), epoch=0))
+    for epoch in range(done + 1, experiment.num_epochs + 1):
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
         for X, y in train_batches:
             X, y = X.as_in_ctx(device), y.as_in_ctx(device)
             with autograd.record():
-                y_hat = net(X)
+                y_hat = net.output(_frozen_features(net, X)) if experiment.frozen else net(X)
                 l = loss(y_hat, y)
+                if class_weights is not None:
+                    l = l * np.array(class_weights, dtype=l.dtype, ctx=device)[y]
             l.backward()
-            trainer.step(len(y))  # the mean over this batch, be it a short last one
+            trainer.step(len(y))  # the mean over this batch, a short last one too
             loss_sum += float(l.sum())
             correct += float((y_hat.argmax(axis=1).astype(y.dtype) == y).sum())
             count += len(y)
         npx.waitall()
         seconds = time.perf_counter() - start
-        accuracy = evaluate_accuracy(net, test_batches, device)
-        on_epoch(Epoch(epoch, loss_sum / count, correct / count, accuracy, seconds, count / seconds))
+        trained = {"train_loss": loss_sum / count, "train_accuracy": correct / count}
+        speed = {"seconds": seconds, "images_per_second": count / seconds}
+        on_epoch(_metrics(evaluate(), epoch=epoch, **trained, **speed))
+
+
+def _frozen_features(net, X):
+    # As training sees them, but not recorded: nothing behind them is trained, so their activations need not be kept.
+    with autograd.pause(train_mode=True):
+        return net.features(X)
+
+
+def _evaluator(net, batches, device, frozen):
+    """What gives probabilities and labels of the test images, as `predict_probabilities` does, after every epoch."""
+    if not frozen:
+        return lambda: predict_probabilities(net, batches, device)
+    features, labels = predict_features(net, batches, device)  # once: in evaluation, frozen features stay as they are
+    features = np.array(features, dtype=features.dtype, ctx=device)
+    return lambda: (npx.softmax(net.output(features)).asnumpy(), labels)
+
+
+def _metrics(tested, **trained):
+    probabilities, labels = tested
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    return EpochMetrics(test_accuracy=accuracy, test_probabilities=probabilities, test_labels=labels, **trained)
+
+
+def get_trainer_tensors(trainer):
+    """What `trainer` remembers between steps, {name: NumPy array}, copies: nothing for SGD without momentum."""
+    tensors = {}
+    for index, state in trainer._updaters[0].states.items():
+        parts = state if isinstance(state, tuple) else (state,)
+        tensors |= {f"{index}.{i}": part.asnumpy() for i, part in enumerate(parts) if part is not None}
+    counts = trainer._optimizer._index_update_count  # Adam's bias correction counts the updates of every tensor
+    return tensors | {f"{index}.updates": numpy.array(count) for index, count in counts.items()}
+
+
+def set_trainer_tensors(trainer, tensors):
+    """Give `trainer` what `get_trainer_tensors` took from one of the same kind, network and device."""
+    updater, optimizer = trainer._updaters[0], trainer._optimizer
+    for name, array in tensors.items():
+        index, part = name.split(".")
+        index = int(index)
+        if part == "updates":
+            optimizer._index_update_count[index] = int(array)
+            optimizer.num_update = max(optimizer.num_update, int(array))
+            continue
+        if index not in updater.states:
+            weight = trainer._params[index].data()
+            updater.states[index] = optimizer.create_state_multi_precision(index, weight)
+            updater.states_synced[index] = True
+        state = updater.states[index]
+        (state[int(part)] if isinstance(state, tuple) else state)[:] = array
 
 
 def evaluate_accuracy(net, batches, device):

@@ -29,6 +29,10 @@ class UserError(Exception):
         super().__init__(printable(text))
 
 
+class FailedRun(Exception):
+    """A run that failed for a reason worth one line. The command prints the text and exits with 1."""
+
+
 # What libraries say when the machine lacks something, and what to do then.
 ADVICE = {
     r"shared memory|/dev/shm|Bus error|torch_\d+_\d+.*No space left": "the processes that load images ran out of shared "
@@ -51,7 +55,7 @@ def reason_of(error: BaseException) -> str:
     Errors that bring the traceback of another place (MXNet's from C++, PyTorch's from a loading process) say it in the last line
     of that; the first would only say that there is one.
     """
-    text = str(error)
+    text = re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", str(error))  # colours: torch writes some into its errors
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         reason = type(error).__name__
@@ -82,6 +86,9 @@ def guarded(work, interrupted="interrupted; what was recorded so far is kept") -
     except UserError as error:
         print(f"hotdog: {error}", file=sys.stderr)
         return 2
+    except FailedRun as error:
+        print(f"hotdog: {printable(error)}", file=sys.stderr)
+        return 1
     except (KeyboardInterrupt, click.Abort):
         pass
     except Exception as error:

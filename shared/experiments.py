@@ -22,6 +22,7 @@ class Experiment:
     classes get then, one of shared.networks.rows.OTHER_ROWS.
     learning_rate: of the features, for the mean loss of a batch. head_lr_mult: the output layer's rate in multiples
     of it. weight_decay: of every trained tensor, multiplied by that tensor's rate. size: side of the crop in pixels.
+    balance: weigh the losses so that every class counts the same, however many images it has.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Experiment:
     batch_size: int = 128
     num_epochs: int = 5
     size: int = 224
+    balance: bool = False
 
     def __post_init__(self):
         if self.lock_batch_norm and not self.frozen:
@@ -47,9 +49,9 @@ class Experiment:
         for name in ("learning_rate", "head_lr_mult", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise UserError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        for name, least in (("batch_size", 1), ("num_epochs", 0), ("size", 32)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        for name, least, most in (("batch_size", 1, 100_000), ("num_epochs", 0, 100_000), ("size", 32, 4096)):
+            if not least <= getattr(self, name) <= most:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}, and at most {most}")
 
     def as_dict(self) -> dict:
         """All fields, ready for JSON."""
@@ -69,6 +71,10 @@ CHAPTER = {
     )
 }
 
+# Beside the chapter's four: features frozen as `grad_req='null'` alone does not freeze them, batch normalisation included.
+MORE = {e.name: e for e in (Experiment("frozen-locked", frozen=True, lock_batch_norm=True),)}
+EXPERIMENTS = CHAPTER | MORE
+
 # What differs from the chapter, per preset and experiment.
 PRESETS = {
     "chapter": {},
@@ -81,6 +87,7 @@ PRESETS = {
     "resnet18_v1": {
         "finetune": {"learning_rate": 0.003},
         "frozen": {"learning_rate": 0.001},
+        "frozen-locked": {"learning_rate": 0.001},
         "hotdog-row": {"learning_rate": 0.003},
     },
     # 64 px is what is drawn; batches of 32 give 1,000 images enough steps in five epochs. The rate is from a sweep on held-out
@@ -89,7 +96,7 @@ PRESETS = {
     # The swings were first noticed in a run on the test drawings; the sweep that chose the rate did not use them.
     "mini": {
         name: {"size": 64, "batch_size": 32} | ({} if name == "scratch" else {"learning_rate": 0.003})
-        for name in CHAPTER
+        for name in EXPERIMENTS
     },
 }
 
@@ -106,13 +113,13 @@ def experiment(name: str, preset: str = "chapter", **overrides) -> Experiment:
 
     Raises UserError for an unknown name and for values out of range.
     """
-    if name not in CHAPTER:
-        raise UserError(f"unknown experiment {name!r}: choose from {', '.join(CHAPTER)}")
+    if name not in EXPERIMENTS:
+        raise UserError(f"unknown experiment {name!r}: choose from {', '.join(EXPERIMENTS)}")
     given = {key: value for key, value in overrides.items() if value is not None}
     unknown = set(given) - {field.name for field in fields(Experiment)}
     if unknown:
         raise TypeError(f"not a hyperparameter: {', '.join(sorted(unknown))}")
-    return replace(CHAPTER[name], **PRESETS[preset].get(name, {}) | given)
+    return replace(EXPERIMENTS[name], **PRESETS[preset].get(name, {}) | given)
 
 
 def completed(record: dict) -> dict:

@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 from shared.book.notebook import LEFT_OUT, chapter_notebook, write_notebook
-from shared.command.app import main
+from shared.command.__main__ import main
 from shared.errors import UserError
 from shared.images.folders import load_dataset
 from shared.runs.frameworks import FRAMEWORKS

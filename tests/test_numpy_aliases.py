@@ -16,7 +16,7 @@ TRAIN = """
 from gluon_impl import numpy_aliases, nets
 import numpy, mxnet
 from mxnet import autograd, gluon, np
-from shared.sources import Architecture
+from shared.networks.reading import Architecture
 assert numpy.__version__.startswith("2."), numpy.__version__
 net = nets.scratch_net(Architecture(2, channels=(8, 8, 16, 24, 32)), 2)
 net.save_parameters("net.params")
@@ -36,7 +36,7 @@ print("trained", numpy.__version__, mxnet.__version__)
 
 # A process that comes to MXNet only because of the file it reads.
 READ = """
-from shared.sources import load_source
+from shared.networks.reading import load_source
 print("read", load_source("net.params").architecture.name)
 """
 

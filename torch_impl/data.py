@@ -9,14 +9,15 @@ For example:
 from functools import partial
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets import ImageFolder
 from torchvision.datasets.folder import default_loader
 from torchvision.transforms import ConvertImageDtype, v2
-from torchvision.transforms.v2.functional import crop
+from torchvision.transforms.v2.functional import crop, horizontal_flip, pil_to_tensor, resized_crop
 
-from shared.images.folders import is_image
+from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, view
 from shared.images.views import resized_side
+from torch_impl.training import seed_everything
 
 # The mean and standard deviation of each colour over ImageNet's training images: the source network was trained on
 # inputs standardised by them.
@@ -52,27 +53,69 @@ def test_augs(size):
     )
 
 
+class ListedImages(ImageFolder):
+    """torchvision's image folder without its search: which files are read is said by a list, the same for both frameworks."""
+
+    def find_classes(self, directory):
+        return [], {}
+
+    def make_dataset(self, directory, *_, **__):
+        return []
+
+
 def image_folder(split, transform):
     """The images of `split` (a shared.images.splits.Split) in its order, each with its class index."""
-    # allow_empty: a hidden folder is no class
-    images = ImageFolder(split.folder, transform, is_valid_file=is_image, allow_empty=True)
+    images = ListedImages(split.folder, transform)
     images.samples = split.items
     return images
 
 
-def train_iter(split, size, batch_size, workers=0):
-    """Augmented batches of `split` in a new random order per epoch: X (N, 3, size, size) float32, y (N,) int64.
+def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
+    """Augmented batches of `split`, an epoch each time: X (N, 3, size, size) float32, y (N,) int64.
 
-    workers: processes that load ahead; each has a generator of its own, derived from torch's.
+    draws: `own` shuffles and augments with PyTorch's generator, which starts anew from (seed, epoch); `shared` takes order and
+    views from shared.images.draws. workers: processes that load ahead. With own draws each has a generator of its own, so
+    their number changes what is drawn.
     """
-    return DataLoader(
-        image_folder(split, train_augs(size)),
+    sampler = EpochOrder(seed, len(split))
+    loader = DataLoader(
+        DrawnViews(split, size, seed) if draws == SHARED else image_folder(split, train_augs(size)),
         batch_size,
-        shuffle=True,
+        shuffle=draws == OWN,
+        sampler=sampler if draws == SHARED else None,
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,
-        persistent_workers=workers > 0,
+        # Workers that stay keep their generators too, and own draws could not start anew.
+        persistent_workers=workers > 0 and draws == SHARED,
     )
+
+    def begin(epoch):
+        seed_everything(epoch_seed(seed, epoch))
+        sampler.epoch = epoch
+
+    return Epochs(loader, begin)
+
+
+class DrawnViews(Dataset):
+    """The images of `split` as the shared streams draw them: [epoch, position] -> ((3, size, size) float32, class index)."""
+
+    def __init__(self, split, size, seed):
+        self.items, self.size, self.seed = split.items, size, seed
+        self.finish = v2.Compose([ConvertImageDtype(torch.float32), normalize])
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, key):
+        epoch, position = key
+        file, label = self.items[position]
+        pixels = pil_to_tensor(default_loader(file))
+        drawn = view(self.seed, epoch, position, pixels.shape[2], pixels.shape[1])
+        region = (drawn.top, drawn.left, drawn.height, drawn.width)
+        pixels = resized_crop(
+            pixels, *region, [self.size, self.size], antialias=False
+        )  # bilinear, as RandomResizedCrop does
+        return self.finish(horizontal_flip(pixels) if drawn.mirrored else pixels), label
 
 
 def test_iter(split, size, batch_size, workers=0):

@@ -16,11 +16,6 @@ def find_gpu() -> Device:
     return _judged(torch)
 
 
-def num_threads() -> int:
-    """How many threads PyTorch computes with on the CPU, as it says itself."""
-    return torch.get_num_threads()
-
-
 def torch_reason(torch) -> tuple[bool, str]:
     """Whether the torch module can use a GPU here, and the reason in words."""
     device = _judged(torch)

@@ -3,7 +3,7 @@
 For example:
 
     net = finetune_net(source, classes=2)
-    train_fine_tuning(net, train_batches, test_batches, learning_rate=0.01, head_lr_mult=10, ...)
+    train_fine_tuning(net, train_batches, test_batches, experiment("finetune"), device, on_epoch=print)
 """
 
 import random
@@ -13,7 +13,7 @@ import numpy
 import torch
 from torch import nn
 
-from shared.epochs import Epoch
+from shared.epochs import EpochMetrics
 from shared.errors import UserError
 from torch_impl.devices import torch_reason
 
@@ -42,42 +42,48 @@ def choose_device(wanted="auto"):
     return torch.device("cuda" if usable else "cpu"), reason
 
 
-def train_fine_tuning(
-    net,
-    train_batches,
-    test_batches,
-    learning_rate,
-    head_lr_mult,
-    weight_decay,
-    num_epochs,
-    device,
-    on_epoch,
-):
-    """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at `head_lr_mult` times the rate.
+def make_trainer(net, experiment, device):
+    """What trains `net` on `device`: minibatch SGD at the experiment's rate, the output layer at `head_lr_mult` times it.
 
-    train_batches, test_batches: iterables of (X, y). on_epoch: called with a shared.epochs.Epoch before the first epoch
-    (epoch 0) and after each one. Weight decay reaches every trained tensor, biases and batch normalisation too.
+    Weight decay reaches every trained tensor, biases and batch normalisation too.
     """
-    net.to(device)
-    trainer = torch.optim.SGD(
+    _move(net, device)
+    return torch.optim.SGD(
         [
             {"params": [p for p in net.features.parameters() if p.requires_grad]},
-            {"params": net.output.parameters(), "lr": learning_rate * head_lr_mult},
+            {"params": net.output.parameters(), "lr": experiment.learning_rate * experiment.head_lr_mult},
         ],
-        lr=learning_rate,
-        weight_decay=weight_decay,
+        lr=experiment.learning_rate,
+        weight_decay=experiment.weight_decay,
     )
+
+
+def train_fine_tuning(
+    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
+):
+    """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at ten times the rate.
+
+    train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
+    called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after
+    `done` epochs with what `make_trainer` gave. class_weights: (classes,) factors of the images' losses, which are then averaged
+    over all images as before.
+    """
+    trainer = trainer or make_trainer(net, experiment, device)
     loss = nn.CrossEntropyLoss(reduction="none")
-    on_epoch(Epoch(0, test_accuracy=evaluate_accuracy(net, test_batches, device)))
-    for epoch in range(1, num_epochs + 1):
+    evaluate = _evaluator(net, test_batches, device, experiment.frozen)
+    if done == 0:
+        on_epoch(_metrics(evaluate(), epoch=0))
+    for epoch in range(done + 1, experiment.num_epochs + 1):
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
         net.train()
         for X, y in train_batches:
-            X, y = X.to(device), y.to(device)
-            y_hat = net(X)
+            X, y = _to(device, X), y.to(device)
+            y_hat = net.output(_frozen_features(net, X)) if experiment.frozen else net(X)
             l = loss(y_hat, y)
+            if class_weights is not None:
+                l = l * torch.tensor(class_weights, dtype=l.dtype, device=device)[y]
             trainer.zero_grad()
-            l.mean().backward()  # the mean over this batch, be it a short last one
+            l.mean().backward()  # the mean over this batch, a short last one too
             trainer.step()
             loss_sum += float(l.detach().sum())
             correct += float((y_hat.argmax(dim=1) == y).sum())
@@ -85,8 +91,50 @@ def train_fine_tuning(
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds = time.perf_counter() - start
-        accuracy = evaluate_accuracy(net, test_batches, device)
-        on_epoch(Epoch(epoch, loss_sum / count, correct / count, accuracy, seconds, count / seconds))
+        trained = {"train_loss": loss_sum / count, "train_accuracy": correct / count}
+        speed = {"seconds": seconds, "images_per_second": count / seconds}
+        on_epoch(_metrics(evaluate(), epoch=epoch, **trained, **speed))
+
+
+@torch.no_grad()
+def _frozen_features(net, X):
+    # As training sees them, but not recorded: nothing behind them is trained, so their activations need not be kept.
+    return net.features(X)
+
+
+def _evaluator(net, batches, device, frozen):
+    """What gives probabilities and labels of the test images, as `predict_probabilities` does, after every epoch."""
+    if not frozen:
+        return lambda: predict_probabilities(net, batches, device)
+    features, labels = predict_features(net, batches, device)  # once: in evaluation, frozen features stay as they are
+    features = torch.from_numpy(features).to(device)
+    return lambda: (net.output(features).detach().softmax(dim=1).cpu().numpy(), labels)
+
+
+def _metrics(tested, **trained):
+    probabilities, labels = tested
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    return EpochMetrics(test_accuracy=accuracy, test_probabilities=probabilities, test_labels=labels, **trained)
+
+
+def get_trainer_tensors(trainer):
+    """What `trainer` remembers between steps, {name: NumPy array}, copies: nothing for SGD without momentum."""
+    state = trainer.state_dict()["state"]
+    return {
+        f"{index}.{key}": torch.as_tensor(value).cpu().numpy().copy()
+        for index, entries in state.items()
+        for key, value in entries.items()
+        if value is not None
+    }
+
+
+def set_trainer_tensors(trainer, tensors):
+    """Give `trainer` what `get_trainer_tensors` took from one of the same kind, network and device."""
+    state = {}
+    for name, array in tensors.items():
+        index, key = name.split(".")
+        state.setdefault(int(index), {})[key] = torch.from_numpy(array)
+    trainer.load_state_dict(trainer.state_dict() | {"state": state})
 
 
 def evaluate_accuracy(net, batches, device):
@@ -98,8 +146,9 @@ def evaluate_accuracy(net, batches, device):
 @torch.no_grad()
 def predict_probabilities(net, batches, device):
     """Softmax outputs (N, classes) float32 and labels (N,) int64 for all images in `batches`, as NumPy arrays."""
-    net.to(device).eval()
-    outputs = [(net(X.to(device)).softmax(dim=1).cpu().numpy(), y.numpy()) for X, y in batches]
+    _move(net, device)
+    net.eval()
+    outputs = [(net(_to(device, X)).softmax(dim=1).cpu().numpy(), y.numpy()) for X, y in batches]
     probabilities, labels = zip(*outputs, strict=True)
     return numpy.concatenate(probabilities), numpy.concatenate(labels).astype("int64")
 
@@ -110,7 +159,20 @@ def predict_features(net, batches, device, training=False):
 
     training: as training gives them, batch normalisation normalising by the batch; its running statistics move then.
     """
-    net.to(device).train(training)
-    outputs = [(net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches]
+    _move(net, device)
+    net.train(training)
+    outputs = [(net.features(_to(device, X)).cpu().numpy(), y.numpy()) for X, y in batches]
     features, labels = zip(*outputs, strict=True)
     return numpy.concatenate(features), numpy.concatenate(labels).astype("int64")
+
+
+# Pixel by pixel with all channels together is the layout that oneDNN and cuDNN compute in; given it, they need not convert.
+LAYOUT = torch.channels_last
+
+
+def _move(net, device):
+    net.to(device, memory_format=LAYOUT)
+
+
+def _to(device, X):
+    return X.to(device, memory_format=LAYOUT)

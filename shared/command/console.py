@@ -1,5 +1,6 @@
 """What the command prints on: single lines, and tables that fit the console."""
 
+import contextlib
 import functools
 import os
 import sys
@@ -69,6 +70,34 @@ def print_report(report):
         say(line)
     if report.files:
         say(f"Report: {', '.join(map(str, report.files))}")
+
+
+@contextlib.contextmanager
+def progress_bar():
+    """A function (what is done, how far, of how many or None) that moves a bar on a terminal, one for each thing that is done.
+
+    A log gets a line where something begins that takes long.
+    """
+    begun = {}
+    if not _console().is_terminal:
+
+        def tell(what, done, total):
+            if begun.setdefault(what, done) == done and not what.startswith("checking"):
+                say(f"{what} …")
+
+        yield tell
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_console(), transient=True) as bars:
+
+        def move(what, done, total):
+            if what not in begun:
+                begun[what] = bars.add_task(what, total=total)
+            bars.update(begun[what], completed=done, total=total)
+
+        yield move
 
 
 def column_widths(lines: list[list[str]], room: int) -> list[int] | None:

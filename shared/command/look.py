@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from shared.command.app import app, data_app, mini_app
-from shared.command.console import print_table, say
-from shared.command.options import Framework, FrameworkOption, Unset
+from shared.command.console import print_table, progress_bar, say
+from shared.command.options import DATA_HELP, Framework, FrameworkOption, SplitOption, Unset
 
 
 @app.command()
 def doctor():
     """What is installed, what works, which device and how many threads each framework will use, and why."""
+    from shared.files import is_filled
     from shared.images.folders import cache_folder
     from shared.runs.frameworks import FRAMEWORKS, NAMES
     from shared.runs.machine import asked_alone, cpu_name, distributions, system_libraries
@@ -32,7 +33,7 @@ def doctor():
             rows.append([f"{framework} device", facts["device"], facts["reason"]])
             rows.append([f"{framework} threads", str(facts["threads"]), f"of {facts['cores']} cores"])
     cache = cache_folder()
-    rows.append(["hotdog archive", "there" if (cache / "hotdog").is_dir() else "not downloaded", str(cache)])
+    rows.append(["hotdog archive", "there" if is_filled(cache / "hotdog") else "not downloaded", str(cache)])
     print_table(["what", "is", "verdict"], rows)
     sys.exit(0 if healthy else 1)
 
@@ -59,17 +60,20 @@ def mini_build(
 
 @data_app.command("show")
 def data_show(
-    data: Annotated[str, typer.Argument(help="mini, hotdog or a folder {train,test}/<class>/.")] = "mini",
+    data: Annotated[str, typer.Argument(help=DATA_HELP)] = "mini",
+    split: SplitOption = None,
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("contact-sheet.png"),
-    count: Annotated[int, typer.Option(help="Images of each class.", min=1)] = 8,
+    count: Annotated[int, typer.Option(help="Images of each class.", min=1, max=64)] = 8,
 ):
-    """Write a contact sheet: the first training images of every class."""
+    """Say which images there are and write a contact sheet: the first training images of every class."""
     from shared.book.pictures import contact_sheet
     from shared.images.folders import load_dataset
-    from shared.images.splits import describe
+    from shared.images.splits import describe, remarks
 
-    dataset = load_dataset(data)
-    say(describe(dataset))
+    with progress_bar() as progress:
+        dataset = load_dataset(data, split=split, progress=progress)
+    for line in (describe(dataset), *remarks(dataset)):
+        say(line)
     say(f"Contact sheet: {contact_sheet(dataset, out, count)}")
 
 

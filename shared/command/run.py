@@ -10,29 +10,36 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, say
+from shared.command.console import console, print_table, progress_bar, say
 from shared.command.options import (
     DataOption,
     Device,
     DeviceOption,
+    Draws,
+    DrawsOption,
     Framework,
     FrameworkOption,
     LimitOption,
     OutOption,
     SeedOption,
     SourceOption,
+    SplitOption,
     Unset,
+    VersionOption,
     WorkersOption,
     default_source,
 )
-from shared.errors import UserError
+from shared.errors import FailedRun, UserError
 from shared.files import new_folder
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
 from shared.networks.rows import OTHER_ROWS
-from shared.runs.execute import execute
+from shared.runs.execute import Diverged, execute
+from shared.runs.find import completed_runs, refuse_changed
+from shared.runs.frameworks import NAMES
+from shared.runs.job import Job
 from shared.runs.processes import run_in_processes
-from shared.runs.record import Run, read_runs
+from shared.runs.record import read_runs
 from shared.runs.tables import epochs_table, sentences
 
 
@@ -42,8 +49,10 @@ def default(
     framework: FrameworkOption = Framework.both,
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     seed: SeedOption = (0,),
+    draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     out: OutOption = Path("runs"),
+    version: VersionOption = False,
 ):
     """Without a command: all four experiments on the drawn images, in both frameworks, and what they show."""
     if context.invoked_subcommand:
@@ -53,18 +62,25 @@ def default(
                 f"--{stray[0]} stands before {context.invoked_subcommand}; options of a command come after its name"
             )
         return
-    for name in experiments.CHAPTER:
-        experiments.experiment(name, num_epochs=epochs)
-    from shared.runs.curves import plot_runs
-
-    plan = [(name, {"num_epochs": epochs}, s) for name in experiments.CHAPTER for s in seed]
-    plan += [("hotdog-row", {"num_epochs": epochs, "row": experiments.WRONG_ROW}, s) for s in seed]
+    say(f"The chapter's experiments on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
+    network = load_source("mini")
+    preset = experiments.preset_of(network)
+    chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.EXPERIMENTS]
+    chosen.append(experiments.experiment("hotdog-row", preset, num_epochs=epochs, row=experiments.WRONG_ROW))
+    with progress_bar() as progress:
+        load_dataset("mini", progress=progress)  # draws the images once, before two processes want them
     folder = new_folder(out, "default")
-    load_dataset("mini")  # draws the images once, before two processes want them
-    arguments = (plan, "mini", "mini", None, 0.0, device.value, 0, folder)
-    code = run_in_processes(carry_out, framework.names, arguments, together=True)
+    jobs = [
+        Job(e, f, s, "mini", "mini", draws.value, device=device.value, out=folder)
+        for f in framework.names
+        for e in chosen
+        for s in seed
+    ]
+    code = launch(jobs, together=True)
     found = [r for r in read_runs(folder) if r.status == "finished"]
     if found:
+        from shared.runs.curves import plot_runs
+
         console.print()
         print_table(*epochs_table(found))
         for sentence in sentences(found):
@@ -77,7 +93,7 @@ def default(
 @app.command()
 def run(
     names: Annotated[
-        list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.CHAPTER)}.")
+        list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.EXPERIMENTS)}.")
     ],
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
@@ -98,13 +114,24 @@ def run(
     lock_batch_norm: Annotated[
         bool, typer.Option("--lock-batch-norm", help="frozen: training normalises by the running statistics too.")
     ] = False,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Weigh the losses so that every class counts the same.")
+    ] = False,
     seed: SeedOption = (0,),
     limit: LimitOption = None,
+    split: SplitOption = None,
     holdout: Annotated[
         float, typer.Option(help="Test on this share of the training images instead (to choose rates).")
     ] = 0.0,
+    draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with unfinished runs of the same job; what is finished is left.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Train on where the loss explodes, instead of ending the run.")
+    ] = False,
     out: OutOption = Path("runs"),
 ):
     """Train and evaluate experiments, one process per framework, and record every run."""
@@ -116,6 +143,7 @@ def run(
         "size": size,
         "other_row": other_row,
         "lock_batch_norm": lock_batch_norm or None,
+        "balance": balance or None,
     }
     for name in names:
         experiments.experiment(name)
@@ -123,40 +151,73 @@ def run(
         raise UserError("--row and --other-row go with the experiment hotdog-row, and with no other")
     if lock_batch_norm and set(names) != {"frozen"}:
         raise UserError("--lock-batch-norm goes with the experiment frozen, and with no other")
-    plan = [
-        (name, {**overrides, "learning_rate": rate, "row": row}, one_seed)
-        for name in names
-        for rate in lr or [None]
-        for one_seed in seed
-    ]
     source = source or default_source(data)
-    arguments = (plan, data, source, limit, holdout, device.value, workers, out)
-    finished = run_in_processes(carry_out, framework.names, arguments)
-    say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
-    sys.exit(finished)
-
-
-def carry_out(framework, plan, data, source, limit, holdout, device, workers, out, bars=True) -> list[Run]:
-    """Run every (experiment, overrides, seed) of `plan` on `framework`, in this process, telling the console.
-
-    bars: show a progress bar where the console is a terminal (not for several processes at once).
-    """
-    dataset = load_dataset(data, limit, holdout)
+    with progress_bar() as progress:
+        dataset = load_dataset(data, limit, holdout, split, progress)
     network = load_source(source)
     preset = experiments.preset_of(network)
-    planned = [(experiments.experiment(name, preset, **overrides), seed) for name, overrides, seed in plan]
-    for experiment, _ in planned:  # all that can be refused is refused before anything is trained
-        if experiment.row is not None:
-            network.row(experiment.row)
-            _ = dataset.hotdog_slot
-    return [
-        _run_one(framework, experiment, dataset, network, seed, device, workers, out, bars)
-        for experiment, seed in planned
+    chosen = [
+        experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
+        for name in names
+        for rate in lr or [None]
     ]
+    settings = {
+        "limit": limit,
+        "holdout": holdout,
+        "split": split,
+        "device": device.value,
+        "workers": workers,
+        "out": out,
+    }
+    jobs = [
+        Job(e, f, s, data, source, draws.value, **settings, resume=resume, keep_going=keep_going)
+        for f in framework.names
+        for e in chosen
+        for s in seed
+    ]
+    for job in jobs:  # all that can be refused is refused before anything is trained
+        job.check(dataset, network)
+        if resume:
+            refuse_changed(job, dataset, network)
+    if resume:
+        finished = completed_runs(jobs, read_runs(out), dataset, network) if out.is_dir() else {}
+        for done in finished.values():
+            say(f"{done.folder} is finished already")
+        jobs = [job for job in jobs if job not in finished]
+    code = launch(jobs)
+    say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
+    sys.exit(code)
 
 
-def _run_one(framework, experiment, dataset, source, seed, device, workers, out, bars):
-    title = f"{experiment.name:10s} {framework:5s} seed {seed}"
+def launch(jobs: list[Job], together: bool = False) -> int:
+    """Carry out `jobs`, those of each framework in a process of its own. Returns the exit code."""
+    frameworks = dict.fromkeys(job.framework for job in jobs)
+    parts = {f: ([job for job in jobs if job.framework == f], not together) for f in frameworks}
+    return run_in_processes(carry_out, parts, together)
+
+
+def carry_out(jobs: list[Job], bars: bool = True):
+    """Carry out jobs on the same images and source network, in this process, telling the console.
+
+    bars: show a progress bar where the console is a terminal (not for several processes at once). Raises FailedRun at the end where
+    some diverged.
+    """
+    dataset, network = jobs[0].load()
+    diverged = []
+    for job in jobs:
+        try:
+            _run_one(job, dataset, network, bars)
+        except Diverged as error:
+            diverged.append(error)
+            if len(jobs) > 1:
+                say(f"hotdog: {error}")
+    if diverged:
+        raise diverged[0] if len(jobs) == 1 else FailedRun(f"{len(diverged)} of {len(jobs)} runs diverged")
+
+
+def _run_one(job, dataset, source, bars):
+    experiment = job.experiment
+    title = f"{experiment.name:10s} {job.framework:5s} seed {job.seed}"
     row = f", row {experiment.row}" if experiment.row is not None else ""
     say(
         f"{title}  lr {experiment.learning_rate:g}{row}, output layer ×{experiment.head_lr_mult:g}, "
@@ -180,23 +241,11 @@ def _run_one(framework, experiment, dataset, source, seed, device, workers, out,
             say(line)
             bar.reset(task, description=f"{title}  epoch {epoch.epoch + 1}", visible=True)
 
-        record = execute(
-            framework,
-            experiment,
-            dataset,
-            source,
-            seed,
-            device,
-            out,
-            workers,
-            watch=lambda batches: _Watched(batches, bar, task),
-            on_epoch=show,
-        )
+        record = execute(job, dataset, source, watch=lambda batches: _Watched(batches, bar, task), on_epoch=show)
     from shared.runs.curves import plot_run
 
     plot_run(record)
     say(f"{title}  {record.folder}")
-    return record
 
 
 class _Watched:

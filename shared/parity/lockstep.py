@@ -28,8 +28,7 @@ def twins(experiment: Experiment, source: Source, dataset: Dataset, devices: dic
 
     nets = {}
     for framework in FRAMEWORKS:
-        implementation(framework, "training").seed_everything(seed)
-        nets[framework] = target_net(framework, experiment, source, dataset)
+        nets[framework] = target_net(framework, experiment, source, dataset, seed)
     tensors = implementation("gluon", "nets").get_tensors(nets["gluon"])
     implementation("torch", "nets").set_tensors(nets["torch"], tensors)
     nets["gluon"].cast(dtype)
@@ -65,7 +64,7 @@ class OnePerEpoch:
 def train(framework: str, net, experiment: Experiment, batches: list, device, dtype="float64", epochs=None, see=None):
     """Run the implementation's own loop over NumPy batches, one batch per epoch (or `epochs` over all).
 
-    -> for every step, step 0 first: an Epoch, and what `see(step)` gave (the network's tensors, unless told otherwise).
+    -> for every step, step 0 first: an EpochMetrics, and what `see(step)` gave (the network's tensors, unless told otherwise).
     """
     batches = [framework_batch(framework, batch, dtype) for batch in batches]
     see = see or (lambda step: implementation(framework, "nets").get_tensors(net))
@@ -79,10 +78,7 @@ def train(framework: str, net, experiment: Experiment, batches: list, device, dt
         net,
         OnePerEpoch(batches) if epochs is None else batches,
         batches[:1],
-        experiment.learning_rate,
-        experiment.head_lr_mult,
-        experiment.weight_decay,
-        len(batches) if epochs is None else epochs,
+        replace(experiment, num_epochs=len(batches) if epochs is None else epochs),
         device,
         on_epoch,
     )

@@ -1,60 +1,79 @@
-"""Carry out one run and record it as it goes."""
+"""Carry out a job and record it as it goes: begin or go on, train, write what remains."""
 
-import datetime
+import contextlib
 import math
-import os
-from dataclasses import asdict
+import sys
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from shared.errors import UserError, reason_of
-from shared.experiments import Experiment
+from shared.epochs import EpochMetrics
+from shared.errors import FailedRun, UserError, reason_of
 from shared.files import new_folder, write_atomically
-from shared.images.splits import Dataset
+from shared.images.splits import Dataset, class_weights
+from shared.networks.architecture import recognise
 from shared.networks.source import Source
+from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
+from shared.runs.find import unfinished
 from shared.runs.frameworks import implementation, target_net
+from shared.runs.job import Job, exploded
+from shared.runs.liveness import Held, now, this_process
 from shared.runs.machine import cpu_name, memory_mib, package_versions, peak_memory_mib
-from shared.runs.record import Run, write_probabilities
+from shared.runs.record import (
+    Run,
+    read_epoch_probabilities,
+    write_epoch_probabilities,
+    write_probabilities,
+)
+from shared.threads import threads_of, usable_cores
+
+
+class Diverged(FailedRun):
+    """Training whose loss is no number any more, or has exploded."""
 
 
 def execute(
-    framework: str,
-    experiment: Experiment,
-    dataset: Dataset,
-    source: Source,
-    seed: int,
-    device: str,
-    out: Path,
-    workers: int = 0,
-    watch=lambda batches: batches,
-    on_epoch=lambda epoch: None,
-    numbers_only: bool = False,
+    job: Job, dataset: Dataset, source: Source, watch=lambda batches: batches, on_epoch=lambda epoch: None
 ) -> Run:
-    """Train and evaluate one run and record it in a new folder below `out`.
+    """Carry out `job` on its images and source network, and record it in a folder below `job.out`. Returns the finished run.
 
-    watch: wraps the training batches (for a progress bar). on_epoch: called with each Epoch once it is recorded. numbers_only:
-    write `run.json` and neither probabilities nor weights. When anything goes wrong the record keeps the epochs it had, with
-    status `failed` or `interrupted`, and the error goes on.
+    watch: wraps the training batches (for a progress bar). on_epoch: called with each EpochMetrics once it is recorded. When
+    anything goes wrong the record keeps the epochs it had, with status `failed` or `interrupted`, and the error goes on;
+    `hotdog run --resume` goes on from there. Raises Diverged, with status `diverged`, where the loss explodes.
     """
-    data, training = implementation(framework, "data"), implementation(framework, "training")
-    nets = implementation(framework, "nets")
-    if experiment.size == 32 and (len(dataset.train) - 1) % experiment.batch_size == 0 and experiment.num_epochs:
-        raise UserError(
-            f"the last of {len(dataset.train)} training images would be a batch by itself, and at {experiment.size} pixels that "
-            "leaves batch normalisation one value per channel: choose another --batch-size"
-        )
-    row = source.row(experiment.row) if experiment.row is not None else None
-    where, reason = training.choose_device(device)
-    training.seed_everything(seed)
-    net = target_net(framework, experiment, source, dataset)
+    job.check(dataset, source)
+    parts = {name: implementation(job.framework, name) for name in ("data", "nets", "training")}
+    device, reason = parts["training"].choose_device(job.device)
+    run = unfinished(job, dataset, source) if job.resume else None
+    if run is None:
+        run = _begin(job, dataset, source, device, reason)
+    with Held(run.folder) as held:
+        try:
+            _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch)
+        except BaseException as error:
+            kinds = {Diverged: "diverged", KeyboardInterrupt: "interrupted"}
+            run.status = kinds.get(type(error), "failed")
+            run.error = f"{type(error).__name__}: {reason_of(error)}"
+            raise
+        finally:
+            run.finished = now()
+            with contextlib.suppress(OSError) if sys.exc_info()[0] else contextlib.nullcontext():
+                run.save()  # where the disk is full, the error that says so is the one to show
+            if run.status in ("finished", "diverged"):
+                remove_checkpoints(run.folder)
+    return run
+
+
+def _begin(job, dataset, source, device, reason) -> Run:
+    """The record of a new run, in a folder that has it from its first moment."""
+    row = source.row(job.experiment.row) if job.experiment.row is not None else None
     run = Run(
-        folder=new_folder(out, f"{dataset.name}-{experiment.name}-{framework}-seed{seed}"),
-        experiment=experiment.as_dict(),
-        framework=framework,
-        seed=seed,
+        folder=job.out,
+        experiment=job.experiment.as_dict(),
+        framework=job.framework,
+        seed=job.seed,
         dataset={
             "name": dataset.name,
             "classes": list(dataset.classes),
@@ -71,83 +90,126 @@ def execute(
             "row_label": None if row is None else source.label(row),
         },
         device={
-            "used": str(where),
+            "used": str(device),
             "why": reason,
-            "gpu": reason if "cpu" not in str(where) else None,
+            "gpu": reason if "cpu" not in str(device) else None,
             "cpu": cpu_name(),
-            "cores": len(os.sched_getaffinity(0)),
-            "threads": int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0)))),
-            "workers": workers,
+            "cores": usable_cores(),
+            "threads": threads_of(job.framework),
+            "workers": job.workers,
         },
         versions=package_versions(),
         memory={"before_mib": memory_mib()},
-        started=_now(),
+        draws=job.draws,
+        process=this_process(),
+        started=now(),
     )
-    run.save()
 
-    def record(epoch):
-        run.epochs.append(
-            {key: _finite(value) for key, value in asdict(epoch).items()}  # a diverged loss is null
-        )
+    def fill(folder):
+        run.folder = folder
+        run.save()
+
+    run.folder = new_folder(job.out, f"{dataset.name}-{job.experiment.name}-{job.framework}-seed{job.seed}", fill)
+    return run
+
+
+def _train(job, dataset, source, run, parts, device, watch, on_epoch):
+    """Train from where `run` stands to the end, and write what remains."""
+    data, nets, training = parts["data"], parts["nets"], parts["training"]
+    experiment = job.experiment
+    net = target_net(job.framework, experiment, source, dataset, job.seed, job.draws)
+    trainer = training.make_trainer(net, experiment, device)
+    done, probabilities = 0, []
+    going_on = read_checkpoint(run.folder, newest=len(run.epochs) - 1)
+    if going_on:
+        done, tensors, states = going_on
+        nets.set_tensors(net, tensors)
+        training.set_trainer_tensors(trainer, states)
+        if not job.numbers_only:
+            probabilities = list(read_epoch_probabilities(run)[1][: done + 1])
+    run.epochs = run.epochs[: done + 1] if going_on else []
+    train_batches = data.train_iter(
+        dataset.train, experiment.size, experiment.batch_size, job.seed, job.draws, job.workers
+    )
+    train_batches.epoch = done
+    test_batches = data.test_iter(dataset.test, experiment.size, experiment.batch_size, job.workers)
+    last = {}
+
+    def record(epoch: EpochMetrics):
+        run.epochs.append({key: _finite(value) for key, value in epoch.numbers().items()})  # a diverged loss is null
+        if epoch.epoch:
+            write_checkpoint(run.folder, epoch.epoch, nets.get_tensors(net), training.get_trainer_tensors(trainer))
+        if not job.numbers_only:
+            probabilities.append(epoch.test_probabilities)
+            write_epoch_probabilities(run.folder, epoch.test_labels, np.stack(probabilities))
+        last["probabilities"], last["labels"] = epoch.test_probabilities, epoch.test_labels
         run.save()
         on_epoch(epoch)
+        if exploded(epoch.train_loss, len(dataset.classes)):
+            run.status = "diverged"
+            if not job.keep_going:
+                raise Diverged(
+                    f"{run.folder}: the training loss was {epoch.train_loss:.3g} after epoch {epoch.epoch}, at learning rate "
+                    f"{experiment.learning_rate:g}, {experiment.learning_rate * experiment.head_lr_mult:g} at the output layer: "
+                    "it diverged. Give a lower --lr"
+                )
 
-    try:
-        size, batch_size = experiment.size, experiment.batch_size
-        test_batches = data.test_iter(dataset.test, size, batch_size, workers)
-        training.train_fine_tuning(
-            net,
-            watch(data.train_iter(dataset.train, size, batch_size, workers)),
-            test_batches,
-            experiment.learning_rate,
-            experiment.head_lr_mult,
-            experiment.weight_decay,
-            experiment.num_epochs,
-            where,
-            record,
-        )
-        if not numbers_only:
-            probabilities, labels = training.predict_probabilities(net, test_batches, where)
-            write_probabilities(
-                run.folder / "test_probabilities.csv", dataset.classes, dataset.test.names, labels, probabilities
-            )
-            tensors = nets.get_tensors(net)
-            write_atomically(run.folder / "weights.safetensors", lambda path: save_file(tensors, path))
-        run.memory["peak_mib"] = peak_memory_mib()
+    run.status, run.error, run.finished, run.process = "running", None, None, this_process()
+    run.save()
+    weights = class_weights(dataset.train) if experiment.balance else None
+    training.train_fine_tuning(
+        net, watch(train_batches), test_batches, experiment, device, record, trainer, done, weights
+    )
+    if not job.numbers_only:
+        if not last:  # stopped after its last epoch, with only this to do
+            last["probabilities"], last["labels"] = training.predict_probabilities(net, test_batches, device)
+        path = run.folder / "test_probabilities.csv"
+        write_probabilities(path, dataset.classes, dataset.test.names, last["labels"], last["probabilities"])
+        tensors = nets.get_tensors(net)
+        write_atomically(run.folder / "weights.safetensors", lambda path: save_file(tensors, path))
+    run.memory["peak_mib"] = peak_memory_mib()
+    if run.status != "diverged":
         run.status = "finished"
-    except BaseException as error:
-        run.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        run.error = f"{type(error).__name__}: {reason_of(error)}"
-        raise
-    finally:
-        run.finished = _now()
-        run.save()
-    return run
+
+
+def _beating(watch, held):
+    class Beating:
+        """Training batches that let the run's lock be touched as they pass."""
+
+        def __init__(self, batches):
+            self.batches = batches
+
+        def __iter__(self):
+            for batch in self.batches:
+                held.beat()
+                yield batch
+
+    return lambda batches: Beating(watch(batches))
 
 
 def _finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _now():
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-
-
 def trained_net(run: Run):
     """The network a finished run ended with, in its own framework. Raises UserError when its weights are not there."""
-    from shared.networks.architecture import recognise
+    tensors = trained_tensors(run.folder)
+    nets = implementation(run.framework, "nets")
+    architecture = recognise(tensors, str(run.folder / "weights.safetensors"))
+    net = nets.scratch_net(architecture, architecture.classes)
+    nets.set_tensors(net, tensors)
+    return net
 
-    file = run.folder / "weights.safetensors"
+
+def trained_tensors(folder: Path) -> dict[str, np.ndarray]:
+    """The tensors {canonical name: float32 array} that the finished run in `folder` ended with. Raises UserError without them."""
+    file = folder / "weights.safetensors"
     if not file.is_file():
-        raise UserError(f"{run.folder} has no weights.safetensors: only a finished run can be used")
+        raise UserError(f"{folder} has no weights.safetensors: only a finished run can be used")
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError) as error:
         raise UserError(f"cannot read {file}: {reason_of(error)}") from None
     if not all(np.isfinite(t).all() for t in tensors.values()):
         raise UserError(f"{file} holds numbers that are not finite: the training of this run diverged")
-    nets = implementation(run.framework, "nets")
-    architecture = recognise(tensors, str(file))
-    net = nets.scratch_net(architecture, architecture.classes)
-    nets.set_tensors(net, tensors)
-    return net
+    return tensors

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from shared.errors import UserError, reason_of
+from shared.errors import FailedRun, UserError, reason_of
 from shared.images.folders import check_image
 from shared.images.splits import Split
 
 
-class LoadingError(Exception):
+class LoadingError(FailedRun):
     """Images could not be loaded. The text is one line that names the file, or says what the loading processes lack."""
 
 

@@ -1,49 +1,57 @@
-"""Runs that are there already: those that an experiment asks for, those that are missing, twins."""
+"""Runs that are there already: those that jobs ask for, those to go on with, twins."""
 
-import json
-
-from shared.experiments import Experiment
+from shared.errors import UserError
+from shared.images.splits import Dataset
 from shared.networks.source import Source
-from shared.runs.frameworks import FRAMEWORKS
+from shared.runs.job import Job, first_difference, identity_of
+from shared.runs.liveness import state
 from shared.runs.record import Run, read_runs
 
+# What a job can end with. A diverged run is an answer too, though no accuracy.
+COMPLETE = ("finished", "diverged")
 
-def matching(
-    found: list[Run], experiments: list[Experiment], dataset: str, source: Source, seeds, device: str = "auto"
-) -> dict:
-    """{(experiment name, framework, seed): run} of the finished runs that are exactly these experiments; the latest of each.
 
-    dataset: its fingerprint. A row is the same by its label and by its number. device: `cpu` or `gpu` for runs made on one only.
+def completed_runs(jobs: list[Job], found: list[Run], dataset: Dataset, source: Source) -> dict[Job, Run]:
+    """{job: run} of those `jobs` that one of the runs `found` has carried out; the latest of each.
+
+    A device that a job names (`cpu`, `gpu`) is the one that its run was made on; `auto` takes either. A job that keeps
+    probabilities is carried out only by a run that has them.
     """
-
-    def numbered(experiment, row):
-        return json.loads(json.dumps(experiment | {"row": row}))
-
-    wanted = {e.name: numbered(e.as_dict(), None if e.row is None else source.row(e.row)) for e in experiments}
-    return {
-        (run.experiment["name"], run.framework, run.seed): run
-        for run in found
-        if run.status == "finished"
-        and (run.folder / "test_probabilities.csv").is_file()
-        and numbered(run.experiment, run.source["row"]) == wanted.get(run.experiment["name"])
-        and (run.dataset["fingerprint"], run.source["fingerprint"]) == (dataset, source.fingerprint)
-        and run.seed in seeds
-        and device in ("auto", "gpu" if run.device["gpu"] else "cpu")
-    }
+    done = [(identity_of(run), run) for run in found if run.status in COMPLETE]
+    matching = {}
+    for job in jobs:
+        wanted = job.identity(dataset, source)
+        for identity, run in done:
+            if (
+                identity == wanted
+                and job.device in ("auto", "gpu" if run.device["gpu"] else "cpu")
+                and (job.numbers_only or run.status == "diverged" or (run.folder / "test_probabilities.csv").is_file())
+            ):
+                matching[job] = run
+    return matching
 
 
-def missing(have: dict, experiments: list[Experiment], seeds, together: bool = False) -> list:
-    """The runs that `matching` did not find, as [([framework], [(experiment name, seed)])], a whole seed before the next.
+def unfinished(job: Job, dataset: Dataset, source: Source) -> Run | None:
+    """The latest run of `job` below its folder that stopped before its end, or None. Runs that still go on are left alone."""
+    wanted = job.identity(dataset, source)
+    return next((run for run in reversed(_stopped(job, dataset)) if identity_of(run) == wanted), None)
 
-    together: frameworks that lack the same runs come in one entry.
-    """
-    wanted = [(e.name, seed) for seed in seeds for e in experiments]
-    lacking = {f: [(name, seed) for name, seed in wanted if (name, f, seed) not in have] for f in FRAMEWORKS}
-    if together and len({tuple(plan) for plan in lacking.values()}) == 1:
-        groups = [(list(FRAMEWORKS), lacking[FRAMEWORKS[0]])]
-    else:
-        groups = [([framework], plan) for framework, plan in lacking.items()]
-    return [(frameworks, plan) for frameworks, plan in groups if plan]
+
+def refuse_changed(job: Job, dataset: Dataset, source: Source):
+    """Raise UserError where unfinished runs bear the job's name, and none of them is this job: with the first difference."""
+    stopped = _stopped(job, dataset)
+    if stopped and unfinished(job, dataset, source) is None:
+        run = stopped[-1]
+        difference = first_difference(job.identity(dataset, source), identity_of(run))
+        raise UserError(
+            f"--resume: {run.folder} is another job ({difference}). Give the settings it had, or leave out --resume to begin anew"
+        )
+
+
+def _stopped(job, dataset):
+    name = f"{dataset.name}-{job.experiment.name}-{job.framework}-seed{job.seed}-*"
+    found = read_runs(job.out, name) if job.out.is_dir() else []
+    return [run for run in found if state(run) in ("interrupted", "failed")]
 
 
 def with_twins(chosen: list[Run]) -> list[Run]:

@@ -2,7 +2,6 @@
 
 import ctypes
 import multiprocessing
-import os
 import platform
 import resource
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +11,8 @@ from pathlib import Path
 
 from shared.errors import reason_of
 from shared.runs.frameworks import implementation
+from shared.threads import prepare, threads_of, usable_cores
+from shared.version import DISTRIBUTION, VERSION
 
 
 def cpu_name() -> str:
@@ -43,10 +44,10 @@ PACKAGES = ("mxnet", "torch", "torchvision", "numpy", "PIL")
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of what a run depends on, whatever the distribution is called (mxnet, mxnet-cu112 …)."""
+    """Versions of this project, Python and what a run depends on, whatever the distribution is called (mxnet, mxnet-cu112 …)."""
     distributions = packages_distributions()
     found = {name: version(distributions[name][0]) if name in distributions else "missing" for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
+    return {DISTRIBUTION: VERSION, "python": platform.python_version(), **found}
 
 
 def distributions() -> list[tuple[str, str]]:
@@ -59,7 +60,8 @@ def distributions() -> list[tuple[str, str]]:
             return "missing"
 
     names = ("mxnet", "d2l", "torch", "torchvision", "numpy", "pillow", "matplotlib", "scikit-learn")
-    return [("python", platform.python_version()), *((name, installed(name)) for name in names)]
+    own = [(DISTRIBUTION, VERSION), ("python", platform.python_version())]
+    return [*own, *((name, installed(name)) for name in names)]
 
 
 # What MXNet's wheel is linked to and does not bring, and the Debian package that has it.
@@ -80,7 +82,7 @@ def system_libraries() -> list[tuple[str, str]]:
 
 
 def asked_alone(framework: str) -> dict:
-    """What `framework` says of its device and threads in a process of its own, as a run has one; {"error"} where it does not work."""
+    """What `framework` says of its device and threads in a process of its own, as a run has one; {"error"} if it does not work."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
         try:
             return alone.submit(_facts, framework).result()
@@ -90,9 +92,8 @@ def asked_alone(framework: str) -> dict:
 
 def _facts(framework):
     try:
-        devices = implementation(framework, "devices")
-        gpu = devices.find_gpu()
-        cores = len(os.sched_getaffinity(0))
-        return {"device": gpu.kind, "reason": gpu.reason, "threads": devices.num_threads(), "cores": cores}
+        prepare()
+        gpu = implementation(framework, "devices").find_gpu()
+        return {"device": gpu.kind, "reason": gpu.reason, "threads": threads_of(framework), "cores": usable_cores()}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {reason_of(error)}"}

@@ -1,4 +1,8 @@
-"""Work done in processes of their own, one per framework."""
+"""Work done in processes of their own, one per framework.
+
+MXNet keeps threads of its own, so the two frameworks train in separate processes. One after the other each gets the whole
+machine while it is timed; together they share its cores.
+"""
 
 import multiprocessing
 import os
@@ -6,54 +10,68 @@ import signal
 import sys
 
 from shared.errors import guarded
+from shared.threads import settings
+
+# glibc gives large blocks back to the system at once, and every training step then asks for its gigabytes anew. Keeping them
+# made a PyTorch step of 64 x 224 px on two cores 1.25 times as fast (processor time, measured with and without).
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
+
+PATIENCE = 8  # seconds that a process has to save what it has once it is told to stop
 
 
-def run_in_processes(work, frameworks: list[str], arguments: tuple, together: bool = False) -> int:
-    """Do `work` for each framework in a process of its own, one after the other. Returns the exit code.
+def run_in_processes(work, parts: dict[str, tuple], together: bool = False) -> int:
+    """Do `work(*arguments)` for every framework of `parts` {framework: arguments} in a process of its own. Returns the exit code.
 
-    One framework per process: MXNet keeps threads of its own, and one after the other each gets the whole machine while it is
-    timed. together: all at once, the processor's cores shared out among them; thin networks gain little from more than one.
+    together: all at once, the processor's cores shared out among them; else one after the other, none after one that
+    refused its input (exit code 2). An interruption reaches every process, and goes on as KeyboardInterrupt once they have ended.
     """
-    # glibc gives large blocks back to the system at once, and every training step then asks for its gigabytes anew. Keeping them
-    # made a PyTorch step of 64 x 224 px on two cores 1.25 times as fast (processor time, measured with and without).
-    settings = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
-    if together:
-        settings["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // len(frameworks)))
+    groups = [list(parts)] if together else [[framework] for framework in parts]
+    codes = []
+    for group in groups:
+        codes += _run_group(work, {framework: parts[framework] for framework in group})
+        if 2 in codes:
+            return 2
+    return 1 if any(codes) else 0
+
+
+def _run_group(work, parts) -> list[int]:
     # spawn: a process forked while MXNet is loaded can hang
     spawn = multiprocessing.get_context("spawn")
-    codes = []
-    groups = [frameworks] if together else [[framework] for framework in frameworks]
-    for group in groups:
-        processes = [spawn.Process(target=_child, args=(work, f, *arguments, not together)) for f in group]
-        # Only this process hears the keyboard, and tells the others; so they hear it once, and have time to save what they have.
-        heard = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)}
-        new = {setting: value for setting, value in settings.items() if setting not in os.environ}
-        os.environ.update(new)  # what a process inherits is what is set when it starts
-        try:
-            for process in processes:
-                process.start()
-            for s in heard:
-                signal.signal(s, _interrupt)
-            for process in processes:
-                process.join()
-        except KeyboardInterrupt:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.join()
-            raise
-        finally:
-            for setting in new:
-                del os.environ[setting]
-            for s, handler in heard.items():
-                signal.signal(s, handler)
-        codes += [process.exitcode for process in processes]
-        for framework, process in zip(group, processes, strict=True):
-            if process.exitcode < 0:
-                print(f"hotdog: {framework} was ended by signal {-process.exitcode} (out of memory?)", file=sys.stderr)
-        if 2 in codes:
-            sys.exit(2)
-    return 1 if any(codes) else 0
+    processes = {f: spawn.Process(target=_child, args=(work, *arguments)) for f, arguments in parts.items()}
+    # Only this process hears the keyboard, and tells the others; so they hear it once, and have time to save what they have.
+    heard = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)}
+    new = {name: value for name, value in KEEP_MEMORY.items() if name not in os.environ} | settings(len(parts))
+    os.environ.update(new)  # what a process inherits is what is set when it starts
+    try:
+        for process in processes.values():
+            process.start()
+        for s in heard:
+            signal.signal(s, _interrupt)
+        for process in processes.values():
+            process.join()
+    except KeyboardInterrupt:
+        _stop(processes.values())
+        raise
+    finally:
+        for name in new:
+            del os.environ[name]
+        for s, handler in heard.items():
+            signal.signal(s, handler)
+    for framework, process in processes.items():
+        if process.exitcode < 0:
+            print(f"hotdog: {framework} was ended by signal {-process.exitcode} (out of memory?)", file=sys.stderr)
+    return [process.exitcode for process in processes.values()]
+
+
+def _stop(processes):
+    """End all processes: politely, and after PATIENCE seconds by force (one may be waiting for a file that never comes)."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(PATIENCE)
+        if process.is_alive():
+            process.kill()
+            process.join()
 
 
 def _interrupt(number, frame):
