@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, say
+from shared.command.console import console, print_table, say, say_notes
 from shared.command.options import (
     DataOption,
     Device,
@@ -143,6 +143,7 @@ def run(
         raise UserError("--lock-batch-norm goes with the experiment frozen, and with no other")
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit, holdout), load_source(source)
+    say_notes(network)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
