@@ -1,51 +1,30 @@
-"""Tiny images and networks for all tests, and the real ones where HOTDOG_REAL names their folder."""
+"""Options and fixtures for all tests: tiny images, a thin network, an empty cache, the real things where HOTDOG_REAL names them."""
 
 import os
 from pathlib import Path
 
-import numpy as np
+# One thread for each of the processes that share the tests; before anything loads a framework, or asks for all cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
-from PIL import Image
+from helpers import THIN, random_tensors, write_images
+from parity import ledger
 from safetensors.numpy import save_file
 
 import gluon_impl  # noqa: F401 (on NumPy 2 it has to come before MXNet)
-from shared.networks.architecture import Architecture, tensor_shapes
-
-THIN = (8, 8, 16, 24, 32)
+from shared.networks.architecture import Architecture
 
 
-def random_tensors(architecture, seed=0):
-    """Random float32 tensors of `architecture` under canonical names; running variances positive, v2's first layer fixed."""
-    rng = np.random.default_rng(seed)
-    tensors = {}
-    for name, shape in tensor_shapes(architecture).items():
-        if name.endswith("running_var"):
-            tensors[name] = rng.uniform(0.5, 1.5, shape).astype("float32")
-        elif len(shape) > 1:
-            fan = np.prod(shape[1:])
-            tensors[name] = (rng.normal(size=shape) * np.sqrt(2 / fan)).astype("float32")
-        else:
-            tensors[name] = rng.normal(1 if name.endswith("weight") else 0, 0.1, shape).astype("float32")
-    tensors["output.weight"] *= (
-        0.1  # logits of about 10, as a trained network's; float32 agrees to 1e-6 of whatever size
+def pytest_addoption(parser):
+    parser.addoption("--device", choices=("cpu", "gpu"), default="cpu", help="where the parity tests run")
+    parser.addoption(
+        "--parity-record", metavar="FILE", help="also write what the parity tests measured to this JSON file"
     )
-    if architecture.version == 2:
-        tensors["features.bn0.weight"][:] = 1
-        tensors["features.bn0.bias"][:] = 0
-    return tensors
 
 
-def write_images(folder, counts, size=40, seed=0):
-    """Write noise images: reddish ones for the first class, bluish for the others; `counts` {(split, class): number}."""
-    rng = np.random.default_rng(seed)
-    classes = sorted({name for _, name in counts})
-    for (split, name), count in counts.items():
-        (folder / split / name).mkdir(parents=True, exist_ok=True)
-        for i in range(count):
-            pixels = rng.integers(0, 120, (size, size + i % 5, 3))
-            pixels[..., 0 if name == classes[0] else 2] += 120
-            Image.fromarray(pixels.astype("uint8")).save(folder / split / name / f"{i:03d}.png")
-    return folder
+def pytest_terminal_summary(terminalreporter, config):
+    if not hasattr(config, "workerinput"):  # one of several test processes has seen a part only
+        ledger.summarise(terminalreporter, config)
 
 
 @pytest.fixture

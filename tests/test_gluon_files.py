@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from conftest import THIN, random_tensors
+
 from shared.errors import UserError
 from shared.networks.architecture import Architecture
 from shared.networks.gluon_files import read_ndarray_list, read_npz

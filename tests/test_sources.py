@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from conftest import THIN, random_tensors
 from safetensors.numpy import save_file
 
-from conftest import THIN, random_tensors
 from shared.errors import UserError
 from shared.networks.architecture import Architecture, recognise, tensor_shapes
 from shared.networks.reading import load_source

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import THIN, random_tensors
 from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from conftest import THIN, random_tensors
 from shared.errors import UserError
 from shared.networks.architecture import Architecture
 from shared.networks.names import layers_of, torchvision_from_canonical

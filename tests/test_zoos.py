@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import requests
 import torch
-
 from conftest import random_tensors
+
 from shared.errors import UserError
 from shared.networks import zoos
 from shared.networks.architecture import Architecture

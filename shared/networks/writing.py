@@ -104,16 +104,13 @@ def how_to_open(architecture: Architecture, file: Path, module: str | None = Non
         made = _from_gluon(architecture)
     else:
         made = _from_torchvision(architecture)
-    loaded = {
-        ".params": [f'net.load_parameters("{file.name}")'],
-        ".pth": ["import torch", f'net.load_state_dict(torch.load("{file.name}", weights_only=True))', "net.eval()"],
-        ".safetensors": [
-            "from safetensors.torch import load_file",
-            f'net.load_state_dict(load_file("{file.name}"))',
-            "net.eval()",
-        ],
-    }
-    return made + loaded[file.suffix]
+    if file.suffix == ".params":
+        return [*made, f'net.load_parameters("{file.name}")']
+    library, state = {
+        ".pth": ("import torch", f'torch.load("{file.name}", weights_only=True)'),
+        ".safetensors": ("from safetensors.torch import load_file", f'load_file("{file.name}")'),
+    }[file.suffix]
+    return [library, *made, f"net.load_state_dict({state})", "net.eval()"]
 
 
 def _from_gluon(architecture):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.errors import UserError
+from shared.errors import FailedRun, UserError
 from shared.files import write_atomically
 from shared.images.mini.drawings import drawing
 from shared.images.mini.render import TARGET_CLASSES
@@ -55,7 +55,7 @@ def export(source: Source, file: Path, size: int = 224, overwrite: bool = False)
     """Write `source` to `file`; its ending says the format. size: side of the sample images in pixels.
 
     Raises UserError for an ending that is none of writers(), for features without an output layer, and, without `overwrite`,
-    where there is a file already; RuntimeError where the file, read back, is not the network that was written.
+    where there is a file already; FailedRun where the file, read back, is not the network that was written.
     """
     writers = _writers()
     if file.suffix not in writers:
@@ -111,7 +111,7 @@ def module_text(architecture: Architecture, ending: str) -> str | None:
         block = {"basic": "BasicBlock", "bottleneck": "Bottleneck", "bottleneck_v1b": "Bottleneck"}[architecture.block]
         own = architecture.version == 2 or architecture.block == "bottleneck"  # the others are torchvision's
         block += f"V{architecture.version}" if own else ""
-        call = f"ResNetV{architecture.version}({block}, {layers}, {channels}, classes)"
+        call = f"ResNetV{architecture.version}({layers}, {channels}, classes, {block})"
     elif ending == ".params" and not writing.in_gluon(architecture):
         zoo, twin = "MXNet's model zoo", "gluon_impl/resnet_v1b.py"
         call = f"ResNetV1b({layers}, {channels}, classes)"
@@ -164,7 +164,7 @@ def write_onnx(source: Source, file: Path):
 def compare(source: Source, file: Path, size: int) -> dict[str, float]:
     """Read `file` again and run it in both frameworks (.onnx: in onnxruntime, where that is installed) on SAMPLES drawn images.
 
-    -> {what was compared with Gluon's probabilities of `source`: largest difference}. Raises RuntimeError where a tensor came
+    -> {what was compared with Gluon's probabilities of `source`: largest difference}. Raises FailedRun where a tensor came
     back changed or a probability is off by more than TOLERANCE.
     """
     X = sample_images(size)
@@ -175,7 +175,7 @@ def compare(source: Source, file: Path, size: int) -> dict[str, float]:
         again = load_source(str(file))
         changed = [n for n in source.tensors if not np.array_equal(again.tensors.get(n), source.tensors[n])]
         if again.architecture != source.architecture or changed:
-            raise RuntimeError(
+            raise FailedRun(
                 f"the file, read back, is not what was written: {', '.join(changed[:3]) or again.architecture}"
             )
         after = {f"{framework}, read back": probabilities(framework, again, X) for framework in FRAMEWORKS}
@@ -183,9 +183,7 @@ def compare(source: Source, file: Path, size: int) -> dict[str, float]:
     differences = {what: float(np.abs(p - gluons).max()) for what, p in {"torch": before["torch"], **after}.items()}
     for what, difference in differences.items():
         if not difference <= TOLERANCE:
-            raise RuntimeError(
-                f"probabilities of {what} differ by {difference:.2g} from Gluon's, more than {TOLERANCE:g}"
-            )
+            raise FailedRun(f"probabilities of {what} differ by {difference:.2g} from Gluon's, more than {TOLERANCE:g}")
     return differences
 
 
