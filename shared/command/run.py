@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, progress_bar, say
+from shared.command.console import console, print_table, progress_bar, say, say_notes
 from shared.command.launch import launch
 from shared.command.options import (
     DataOption,
@@ -156,6 +156,7 @@ def run(
     for line in (describe(dataset), *remarks(dataset)):
         say(line)
     network = load_source(source)
+    say_notes(network)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
