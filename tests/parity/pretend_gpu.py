@@ -58,7 +58,7 @@ class OnPretendGPU(torch.Tensor):
 
 
 class _Moves(TorchFunctionMode):
-    """Tensors that are sent to `cuda` arrive."""
+    """Tensors that are sent to `cuda` arrive, and those that are made there are there."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.Tensor.to and not isinstance(args[0], OnPretendGPU):
@@ -66,6 +66,9 @@ class _Moves(TorchFunctionMode):
             if device is not None and device.type == "cuda":
                 layout = {name: value for name, value in (kwargs or {}).items() if name == "memory_format"}
                 return OnPretendGPU(args[0].detach().clone(**layout))
+        wanted = (kwargs or {}).get("device")
+        if wanted is not None and torch.device(wanted).type == "cuda":
+            return OnPretendGPU(func(*args, **{**kwargs, "device": "cpu"}))
         return func(*args, **(kwargs or {}))
 
 

@@ -105,7 +105,7 @@ def jobs_of(name: str, framework: str, draws: str, out: Path, seeds: int, data: 
 
 def train(one, jobs: list[Job]):
     """Carry out `jobs` with a fault planted, or with none; for a process of its own."""
-    from shared.command.run import carry_out
+    from shared.command.launch import carry_out
 
     if one is None:
         carry_out(jobs, bars=False)
