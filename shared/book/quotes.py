@@ -54,19 +54,3 @@ def quote(file: str, *names: str) -> str:
 def pair(module: str, *names: str) -> str:
     """The source of `names` in both implementations' `module`: Gluon first, then PyTorch."""
     return "\n\n".join(f"**{NAMES[f]}**, {quote(f'{room}/{module}.py', *names)}" for f, room in ROOMS.items())
-
-
-# Until README and chapter call these where they are now.
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    from shared.book import answers, facts, recorded
-
-    if name == "faults":
-        import sys
-
-        sys.path.insert(0, str(ROOT / "tests"))
-        from parity import faults
-
-        return faults.table
-    return next(getattr(module, name) for module in (answers, facts, recorded) if hasattr(module, name))

@@ -12,7 +12,6 @@ from shared.book.quotes import RECORDS
 from shared.exercises.bench import accuracies
 from shared.exercises.intervals import difference
 from shared.networks.source import HOTDOG
-from shared.parity.accuracies import accuracy_table, compare_all, order_sentences, outcome_of
 from shared.parity.comparisons import read_record
 from shared.parity.divergence import read_divergence
 from shared.runs.frameworks import FRAMEWORKS, NAMES
@@ -149,19 +148,6 @@ def rows_worth() -> str:
 
 
 # --- comparisons of the frameworks ---
-
-
-def equivalence(name: str) -> str:
-    """Whether the frameworks reach the same accuracy: over the records below `results/name`, or in `results/name.json`."""
-    file = RECORDS / f"{name}.json"
-    if file.is_file():
-        _, outcomes = read_record(file)
-    else:
-        outcomes = [outcome_of(run) for run in finished(name) if run.source["row_label"] in (None, HOTDOG)]
-    in_gluon, in_torch = ({o.experiment for o in outcomes if o.framework == f} for f in FRAMEWORKS)
-    outcomes = [o for o in outcomes if o.experiment in in_gluon & in_torch]
-    table = markdown_table(*accuracy_table(compare_all(outcomes)))
-    return "\n\n".join([table, *(order_sentences(outcomes) if len(in_gluon & in_torch) > 1 else [])])
 
 
 def recorded_by(name: str) -> str:
