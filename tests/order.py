@@ -14,7 +14,7 @@ from pathlib import Path
 ROOMS = (
     # the ground floor, open to all
     ("shared.errors", "shared.files", "shared.epochs", "shared.threads", "shared.streams")
-    + ("shared.device", "shared.nvidia", "shared.cuda_driver"),
+    + ("shared.version", "shared.device", "shared.nvidia", "shared.cuda_driver"),
     ("shared.images",),
     ("shared.networks",),
     ("shared.experiments", "shared.strategies"),
