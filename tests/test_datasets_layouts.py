@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import write_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from conftest import write_images
 from shared.errors import UserError
 from shared.images.folders import load_dataset, load_test_images
 from shared.images.splits import Split, class_weights, describe, remarks

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import write_images
 from PIL import Image
 
-from conftest import write_images
 from shared.errors import UserError, guarded, printable
 from shared.files import open_regular
 from shared.images.checks import MAX_BYTES, check_image
