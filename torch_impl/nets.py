@@ -28,7 +28,7 @@ def build_net(architecture):
         (2, "basic"): (ResNetV2, BasicBlockV2),
         (2, "bottleneck"): (ResNetV2, BottleneckV2),
     }[architecture.version, architecture.block]
-    return net_class(block, architecture.layers, architecture.channels, architecture.classes)
+    return net_class(architecture.layers, architecture.channels, architecture.classes, block)
 
 
 def pretrained_net(source):

@@ -8,7 +8,7 @@ takes each of those biases away again in training; in evaluation they count.
 from collections import OrderedDict
 
 from torch import nn
-from torchvision.models.resnet import Bottleneck, ResNet
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 
 class BottleneckV1(Bottleneck):
@@ -24,11 +24,11 @@ class BottleneckV1(Bottleneck):
 class ResNetV1(nn.Module):
     """torchvision's ResNet, divided as in Gluon: everything but `fc` is `features`, `fc` is `output`.
 
-    block: torchvision's BasicBlock or Bottleneck, or BottleneckV1; layers: blocks per stage; channels: width of the stem, then of
-    every stage (one more than layers).
+    layers: blocks per stage; channels: width of the stem, then of every stage (one more than layers); block: torchvision's
+    BasicBlock or Bottleneck, or BottleneckV1.
     """
 
-    def __init__(self, block, layers, channels, classes):
+    def __init__(self, layers, channels, classes, block=BasicBlock):
         super().__init__()
         net = ResNet(block, layers)
         planes = [width // block.expansion for width in channels[1:]]

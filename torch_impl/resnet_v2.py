@@ -61,11 +61,11 @@ class BottleneckV2(nn.Module):
 class ResNetV2(nn.Module):
     """Images (N, 3, H, W) -> logits (N, classes).
 
-    block: BasicBlockV2 or BottleneckV2; layers: blocks per stage; channels: width of the stem, then of every stage (one more
-    than layers).
+    layers: blocks per stage; channels: width of the stem, then of every stage (one more than layers); block: BasicBlockV2 or
+    BottleneckV2.
     """
 
-    def __init__(self, block, layers, channels, classes):
+    def __init__(self, layers, channels, classes, block=BasicBlockV2):
         super().__init__()
         features = OrderedDict()
         # Gluon's scale=False, center=False: the weight stays 1 and the bias 0, but both are among its tensors.

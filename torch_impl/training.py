@@ -13,9 +13,10 @@ import numpy
 import torch
 from torch import nn
 
+from shared.device import Device
 from shared.epochs import EpochMetrics
 from shared.errors import UserError
-from torch_impl.devices import torch_reason
+from torch_impl.devices import find_gpu
 
 # TF32 keeps 10 of float32's 23 bits of fraction; nothing computed with it could be compared with another framework.
 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -30,16 +31,18 @@ def seed_everything(seed):
 
 
 def choose_device(wanted="auto"):
-    """The torch device for `wanted` (auto, cpu, gpu), and the reason in words.
+    """The torch device for `wanted` (auto, cpu, gpu), and a shared.device.Device that says which one it is and why.
 
-    Raises UserError when a GPU is wanted and there is none.
+    Raises UserError when a GPU is wanted that this PyTorch cannot use.
     """
-    usable, reason = torch_reason(torch)
-    if wanted == "gpu" and not usable:
-        raise UserError(f"PyTorch cannot use a GPU: {reason}. Use --device auto or cpu.")
     if wanted == "cpu":
-        return torch.device("cpu"), "asked for"
-    return torch.device("cuda" if usable else "cpu"), reason
+        return torch.device("cpu"), Device("cpu", None, "asked for")
+    found = find_gpu()
+    if found.kind == "gpu":
+        return torch.device("cuda"), found
+    if wanted == "gpu":
+        raise UserError(f"PyTorch cannot use a GPU: {found.reason}. Use --device auto or cpu.")
+    return torch.device("cpu"), found
 
 
 def make_trainer(net, experiment, device):
@@ -70,8 +73,9 @@ def train_fine_tuning(
     """
     trainer = trainer or make_trainer(net, experiment, device)
     loss = nn.CrossEntropyLoss(reduction="none")
+    evaluate = _evaluator(net, test_batches, device, experiment.frozen)
     if done == 0:
-        on_epoch(_evaluated(net, test_batches, device, epoch=0))
+        on_epoch(_metrics(evaluate(), epoch=0))
     for epoch in range(done + 1, experiment.num_epochs + 1):
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
         net.train()
@@ -92,7 +96,7 @@ def train_fine_tuning(
         seconds = time.perf_counter() - start
         trained = {"train_loss": loss_sum / count, "train_accuracy": correct / count}
         speed = {"seconds": seconds, "images_per_second": count / seconds}
-        on_epoch(_evaluated(net, test_batches, device, epoch=epoch, **trained, **speed))
+        on_epoch(_metrics(evaluate(), epoch=epoch, **trained, **speed))
 
 
 @torch.no_grad()
@@ -101,11 +105,19 @@ def _frozen_features(net, X):
     return net.features(X)
 
 
-def _evaluated(net, batches, device, **trained):
-    probabilities, labels = predict_probabilities(net, batches, device)
+def _evaluator(net, batches, device, frozen):
+    """What gives probabilities and labels of the test images, as `predict_probabilities` does, after every epoch."""
+    if not frozen:
+        return lambda: predict_probabilities(net, batches, device)
+    features, labels = predict_features(net, batches, device)  # once: in evaluation, frozen features stay as they are
+    features = torch.from_numpy(features).to(device)
+    return lambda: (net.output(features).detach().softmax(dim=1).cpu().numpy(), labels)
+
+
+def _metrics(tested, **trained):
+    probabilities, labels = tested
     accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-    tested = {"test_accuracy": accuracy, "test_probabilities": probabilities, "test_labels": labels}
-    return EpochMetrics(**trained, **tested)
+    return EpochMetrics(test_accuracy=accuracy, test_probabilities=probabilities, test_labels=labels, **trained)
 
 
 def get_trainer_tensors(trainer):

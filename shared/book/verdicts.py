@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.networks.source import HOTDOG
-from shared.parity.accuracies import compare_all, order_sentences
+from shared.parity.accuracies import compare_all, order_sentences, seeds_there
 from shared.parity.comparisons import read_record
 from shared.parity.outcomes import outcome_of
 from shared.parity.plans import plan_from, plan_sentences
@@ -39,7 +39,8 @@ def equivalence(name: str) -> str:
     """Whether the frameworks reach the same accuracy: verdicts over the runs of `compared(name)`, and their plans."""
     about, outcomes = compared(name)
     found = compare_all(outcomes)
-    lines = verdict_notes(found) + plan_sentences([plan_from(plan) for plan in about.get("plans", [])])
+    plans = [plan_from(plan) for plan in about.get("plans", [])]
+    lines = verdict_notes(found) + plan_sentences(plans, seeds_there(outcomes))
     if len(found) > 1:
         lines += order_sentences(outcomes)
     return "\n\n".join([markdown_table(*verdict_table(found)), *lines])

@@ -8,7 +8,8 @@ import typer
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, say
+from shared.command.console import console, print_table, say, say_notes
+from shared.command.launch import launch
 from shared.command.options import (
     DataOption,
     Device,
@@ -25,7 +26,6 @@ from shared.command.options import (
     WorkersOption,
     default_source,
 )
-from shared.command.run import launch
 from shared.errors import UserError
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
@@ -95,6 +95,7 @@ def parity(
         experiments.experiment(name)
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
+    say_notes(network)
     preset = experiments.preset_of(network)
     chosen = [experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or FAMILY]
     settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": out, "resume": True}
@@ -136,7 +137,7 @@ def parity(
 
 
 def _show_verdicts(outcomes, plans):
-    from shared.parity.accuracies import compare_all, not_compared, order_sentences
+    from shared.parity.accuracies import compare_all, not_compared, order_sentences, seeds_there
     from shared.parity.plans import plan_sentences
     from shared.parity.tables import AGREEMENT_NOTE, agreement_table, cross_table, verdict_notes, verdict_table
 
@@ -144,7 +145,8 @@ def _show_verdicts(outcomes, plans):
     print_table(*agreement_table(found))
     say(AGREEMENT_NOTE)
     print_table(*verdict_table(found))
-    for line in verdict_notes(found) + plan_sentences(plans) + not_compared(outcomes) + order_sentences(outcomes):
+    planned = plan_sentences(plans, seeds_there(outcomes))
+    for line in verdict_notes(found) + planned + not_compared(outcomes) + order_sentences(outcomes):
         say(line)
     header, rows = cross_table(outcomes)
     if rows:
@@ -179,6 +181,7 @@ def diverge(
     for name in names:
         experiments.experiment(name, **overrides)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
+    say_notes(network)
     chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
     command = " ".join(["hotdog", *sys.argv[1:]])
     found = measure_divergence(
@@ -229,6 +232,7 @@ def exercise(
         raise UserError("which exercise? Give its number, 1 to 4")
     source = source or default_source(data)
     network, dataset = load_source(source), load_dataset(data, limit, split=split)
+    say_notes(network)
     fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
     if number == 2:
         fingerprints["held out"] = load_dataset(data, limit, HOLDOUT, split).fingerprint

@@ -112,6 +112,14 @@ def compare_all(outcomes: list[Outcome], margin: float = MARGIN) -> list[Compari
     ]
 
 
+def seeds_there(outcomes: list[Outcome]) -> dict[str, int]:
+    """{experiment: how many seeds have come to an end, diverged ones too, in the framework that has fewer}."""
+    names = dict.fromkeys(o.experiment for o in outcomes)
+    return {
+        name: min(sum((o.experiment, o.framework) == (name, f) for o in outcomes) for f in FRAMEWORKS) for name in names
+    }
+
+
 def not_compared(outcomes: list[Outcome]) -> list[str]:
     """A sentence for each experiment that `compare_all` leaves out."""
     draws, lines = the_draws(o.draws for o in outcomes), []

@@ -78,13 +78,21 @@ def plan_from(record: dict) -> Plan:
     return Plan(**known | {"experiments": [completed(e) for e in known["experiments"]]})
 
 
-def plan_sentences(plans: list[Plan]) -> list[str]:
-    """What a reader of the verdicts has to know about the plans they were made under."""
+def plan_sentences(plans: list[Plan], there: dict[str, int] | None = None) -> list[str]:
+    """What a reader of the verdicts has to know about the plans they were made under.
+
+    there: how many seeds of each experiment have come to an end, in the framework that has fewer.
+    """
     if not plans:
         return ["The seeds of these runs were not planned in writing."]
     told = [
         f"{len(p.seeds)} seed{'s' * (len(p.seeds) != 1)} on {p.noted[:10]} ({p.there} runs were there)" for p in plans
     ]
-    if len(plans) == 1:
-        return [f"Planned: {told[0]}."]
-    return [f"Planned {len(plans)} times: {'; then '.join(told)}. A second look errs more often than 5 %."]
+    lines = [f"Planned: {told[0]}."]
+    if len(plans) > 1:
+        lines = [f"Planned {len(plans)} times: {'; then '.join(told)}. A second look errs more often than 5 %."]
+    planned = len(plans[-1].seeds)
+    early = [f"{name} {count}" for name, count in (there or {}).items() if count < planned]
+    if early:
+        lines.append(f"A look before the plan is fulfilled, of {planned} seeds there are: {', '.join(early)}.")
+    return lines

@@ -111,7 +111,7 @@ def module_text(architecture: Architecture, ending: str) -> str | None:
         block = {"basic": "BasicBlock", "bottleneck": "Bottleneck", "bottleneck_v1b": "Bottleneck"}[architecture.block]
         own = architecture.version == 2 or architecture.block == "bottleneck"  # the others are torchvision's
         block += f"V{architecture.version}" if own else ""
-        call = f"ResNetV{architecture.version}({block}, {layers}, {channels}, classes)"
+        call = f"ResNetV{architecture.version}({layers}, {channels}, classes, {block})"
     elif ending == ".params" and not writing.in_gluon(architecture):
         zoo, twin = "MXNet's model zoo", "gluon_impl/resnet_v1b.py"
         call = f"ResNetV1b({layers}, {channels}, classes)"

@@ -25,14 +25,14 @@ def pretrain(folder, epochs=14, seed=0, batch=64, log=print):
     import torch
     from torch.nn import functional as F
 
-    from torch_impl.resnet_v2 import ResNetV2
+    from torch_impl.resnet_v2 import BasicBlockV2, ResNetV2
 
     start = time.monotonic()
     torch.manual_seed(seed)
     classes = sorted(p.name for p in (Path(folder) / "train").iterdir())
     X, y = _load(Path(folder) / "train", classes)
     X_test, y_test = _load(Path(folder) / "test", classes)
-    net = ResNetV2(LAYERS, CHANNELS, len(classes))
+    net = ResNetV2(BasicBlockV2, LAYERS, CHANNELS, len(classes))
     steps = len(X) // batch
     optimizer = _optimizer(net)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, epochs * steps, pct_start=0.2)

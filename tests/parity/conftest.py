@@ -15,6 +15,13 @@ from . import ledger, pictures
 from .ladder import Climb
 from .scene import Scene, where
 
+# Shallow: what is new in them is the block.
+BOTTLENECKS = {
+    "bottleneck v2": (2, "bottleneck"),
+    "bottleneck v1": (1, "bottleneck"),
+    "bottleneck v1b": (1, "bottleneck_v1b"),
+}
+
 
 def pytest_configure(config):
     # TF32 keeps 10 of float32's 23 bits of fraction: no comparison in float32 would mean anything.
@@ -33,7 +40,7 @@ def devices_of(config):
 
 def pytest_generate_tests(metafunc):
     if "scene" in metafunc.fixturenames:
-        names = ["random v2", "random v1", "mini", "real"]
+        names = ["random v2", "random v1", *BOTTLENECKS, "mini", "real"]
         device = devices_of(metafunc.config).name
         metafunc.parametrize("scene", names, indirect=True, ids=[f"{n}, {device}" for n in names], scope="session")
 
@@ -79,6 +86,9 @@ def scene(request):
     drawings = request.getfixturevalue("drawings")
     if request.param == "mini":
         source = load_source("mini")
+    elif request.param in BOTTLENECKS:
+        version, block = BOTTLENECKS[request.param]
+        source = random_source(Architecture(version, (1, 1, 1, 1), THIN, block=block))
     else:
         source = random_source(Architecture(int(request.param[-1]), channels=THIN))
     return Scene(request.param, source, drawings, size=32, batch_size=16, where=here)

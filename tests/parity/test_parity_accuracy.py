@@ -1,15 +1,18 @@
 """Rung 12: the same conclusions, from each framework's own pipeline in a process of its own; two one-sided tests, fixed margin."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from shared.command.run import launch
+from shared.command.launch import launch
 from shared.experiments import CHAPTER, experiment
 from shared.images.folders import load_dataset
 from shared.images.mini.drawings import write_target
 from shared.networks.reading import load_source
 from shared.parity.accuracies import compare_all, contradictions, decided
+from shared.parity.comparisons import read_record
 from shared.parity.cross_execution import FILE, cross_executions
 from shared.parity.design import FAMILY, MARGIN
 from shared.parity.outcomes import outcome_of
@@ -21,23 +24,9 @@ from shared.runs.record import read_runs
 
 # Made with own draws, before the endpoint was chosen, by `hotdog parity --seeds 10 --draws own --out shared/results/seeds`.
 # With ten independent runs a framework, `frozen` and `scratch` spread too much for a margin of 3 points: undecided.
-SEEDS = Path(__file__).parents[2] / "shared" / "results" / "seeds"
+ROOT = Path(__file__).parents[2]
+SEEDS = ROOT / "shared" / "results" / "seeds"
 DECIDED = {"finetune", "hotdog-row"}
-
-
-def trained(folder, out, seeds, epochs=None, names=FAMILY):
-    """(dataset, runs) of experiments in both frameworks, `seeds` pairs of each, trained now with shared draws."""
-    dataset, source = load_dataset(str(folder)), load_source("mini")
-    jobs = [
-        Job(experiment(name, "mini", num_epochs=epochs), f, seed, str(folder), "mini", "shared", device="cpu", out=out)
-        for seed in range(seeds)
-        for f in FRAMEWORKS
-        for name in names
-    ]
-    assert launch(jobs, together=True) == 0
-    done = completed_runs(jobs, read_runs(out), dataset, source)
-    assert list(done) == jobs
-    return dataset, list(done.values())
 
 
 def measured(comparisons):
@@ -76,9 +65,23 @@ def test_rung_12_recorded_runs_put_the_experiments_in_the_same_order(recorded):
 
 def test_rung_12_pairs_made_now_do_not_contradict(tmp_path):
     write_target(tmp_path / "drawings", seed=1, counts=(64, 50))
-    names = ["finetune", "frozen-locked"]
-    dataset, runs = trained(tmp_path / "drawings", tmp_path / "runs", seeds=2, epochs=2, names=names)
-    outcomes = [outcome_of(run) for run in runs]
+    settings = {
+        "data": tmp_path / "drawings",
+        "source": "mini",
+        "seeds": 2,
+        "epochs": 2,
+        "device": "cpu",
+        "out": tmp_path / "runs",
+    }
+    words = ["finetune", "frozen-locked", "--together", f"--record={tmp_path}/record.json"]
+    words += [f"--{name}={value}" for name, value in settings.items()]
+    done = subprocess.run(
+        [sys.executable, "-m", "shared.command", "parity", *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Planned: 2 seeds" in done.stdout and "(0 runs were there)" in done.stdout
+    about, outcomes = read_record(tmp_path / "record.json")
+    assert [(plan["seeds"], plan["there"]) for plan in about["plans"]] == [([0, 1], 0)]
     for c in compare_all(outcomes):
         assert c.draws == "shared" and c.seeds == {"gluon": (0, 1), "torch": (0, 1)}
         assert c.verdict.word != "different", c
@@ -86,22 +89,29 @@ def test_rung_12_pairs_made_now_do_not_contradict(tmp_path):
         assert (
             c.agreement.frameworks.same > c.agreement.seeds.same and c.agreement.frameworks.gap < c.agreement.seeds.gap
         )
-    assert contradictions(outcomes) == []
-
-    # the weights of each in the other framework: the same function of nearly the same pixels
-    found = cross_executions(runs, dataset)
-    assert set(found) == {run.folder for run in runs}
-    for folder, elsewhere in found.items():
-        assert elsewhere.labels <= 1 and elsewhere.mean < 1e-3 and elsewhere.largest < 0.05, (folder, elsewhere)
-    before = (runs[0].folder / FILE).stat().st_mtime_ns
-    assert cross_executions(runs, dataset) == found and (runs[0].folder / FILE).stat().st_mtime_ns == before
+    assert contradictions(outcomes) == [] and len(outcomes) == 8
+    for o in outcomes:
+        # its weights in the other framework: the same function of nearly the same pixels
+        assert o.elsewhere.labels <= 1 and o.elsewhere.mean < 1e-3 and o.elsewhere.largest < 0.05, o.elsewhere
+    runs = read_runs(tmp_path / "runs")
+    before = [(run.folder / FILE).stat().st_mtime_ns for run in runs]
+    found = cross_executions(runs, load_dataset(str(tmp_path / "drawings")))  # recorded, so not measured again
+    assert len(found) == 8 and before == [(run.folder / FILE).stat().st_mtime_ns for run in runs]
 
 
 @pytest.mark.slow
 def test_rung_12_five_pairs_made_now_are_equivalent(tmp_path, keep):
-    _, runs = trained("mini", tmp_path / "runs", seeds=5)
-    outcomes = [outcome_of(run) for run in runs]
+    dataset, source = load_dataset("mini"), load_source("mini")
+    jobs = [
+        Job(experiment(name, "mini"), f, seed, "mini", "mini", "shared", device="cpu", out=tmp_path)
+        for seed in range(5)
+        for f in FRAMEWORKS
+        for name in FAMILY
+    ]
+    assert launch(jobs, together=True) == 0
+    outcomes = [outcome_of(run) for run in completed_runs(jobs, read_runs(tmp_path), dataset, source).values()]
     comparisons = compare_all(outcomes)
+    assert {c.experiment for c in comparisons} == set(FAMILY)
     for c in comparisons:
         assert c.verdict.word == "equivalent" or c.experiment == "scratch" and c.verdict.word == "undecided", c
     assert contradictions(outcomes) == []

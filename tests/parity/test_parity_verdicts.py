@@ -9,7 +9,15 @@ import pytest
 
 from shared.errors import UserError
 from shared.experiments import experiment
-from shared.parity.accuracies import compare_all, contradictions, decided, not_compared, order_sentences, ranking
+from shared.parity.accuracies import (
+    compare_all,
+    contradictions,
+    decided,
+    not_compared,
+    order_sentences,
+    ranking,
+    seeds_there,
+)
 from shared.parity.comparisons import read_record, write_record
 from shared.parity.design import FAMILY, MARGIN
 from shared.parity.outcomes import CrossExecution, Outcome, experiment_of, outcome_of
@@ -366,6 +374,16 @@ def test_looking_twice_is_seen(tmp_path):
     assert told.startswith("Planned 2 times: 3 seeds on ") and "then 5 seeds" in told and "errs more often" in told
     assert len(note([experiment("scratch")], 5)) == 1
     assert plan_sentences([]) == ["The seeds of these runs were not planned in writing."]
+
+
+def test_a_look_before_all_planned_seeds_are_there_is_seen(tmp_path):
+    some = outcomes([900, 910, 905], [900, 910], draws="shared") + [lost("torch", 2, "shared")]
+    assert seeds_there(some) == {"finetune": 3}
+    plans = note_plan(tmp_path, [experiment("finetune")], range(5), "shared", "d", "s", 0)
+    assert plan_sentences(plans, seeds_there(some))[1:] == [
+        "A look before the plan is fulfilled, of 5 seeds there are: finetune 3."
+    ]
+    assert len(plan_sentences(plans, {"finetune": 5})) == 1
 
 
 def test_plans_survive_a_line_that_was_cut_off(tmp_path):

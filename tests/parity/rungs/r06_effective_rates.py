@@ -15,7 +15,7 @@ from helpers import random_source
 from shared.parity.lockstep import trained_only
 from shared.parity.tensors import compare, largest, relative
 
-from ..inside import gradients
+from ..inside import gradients, without_idle
 from ..scene import NETS, steps_of, train, twins
 
 RUNG = 6
@@ -43,7 +43,7 @@ def check_effective_rates(scene, name):
         for step, batch in enumerate(batches):
             NETS[framework].set_tensors(others[framework], after[step])
             grads = gradients(framework, others[framework], batch, scene)
-            for tensor, before in trained_only(after[step]).items():
+            for tensor, before in without_idle(trained_only(after[step])).items():
                 key = f"{('full', 'short')[step]} batch: {tensor}"
                 moved = before - after[step + 1][tensor]
                 rates[framework][key], decays[framework][key] = _solve(moved, grads.get(tensor), before)

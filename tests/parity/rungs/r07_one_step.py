@@ -11,7 +11,7 @@ from dataclasses import replace
 from shared.parity.lockstep import exact_in_float32, framework_batch, trained_only
 from shared.parity.tensors import compare
 
-from ..inside import gradients
+from ..inside import gradients, trained
 from ..scene import NETS, TRAINING, steps_of, train, twins
 from .r04_loss import CLASS_WEIGHTS
 from .r06_effective_rates import FLOAT32
@@ -25,12 +25,12 @@ def check_one_step(scene, name):
     own, exact = scene.experiment(name), exact_in_float32(scene.experiment(name))
     batch = steps_of(scene, 1)
     after = {f: train(f, net, own, batch, scene)[1][1] for f, net in twins(scene, own).items()}
-    weights = {f: trained_only(after[f]) for f in after}
+    weights = {f: trained(after[f], own) for f in after}
     measured.append(compare(RUNG, f"{name}: weights", weights["gluon"], weights["torch"], FLOAT32))
     steps = {}
     for framework, net in twins(scene, exact).items():
         _, (before, after) = train(framework, net, exact, batch, scene)
-        steps[framework] = {n: t - before[n] for n, t in trained_only(after).items()}
+        steps[framework] = {n: t - before[n] for n, t in trained(after, exact).items()}
     measured.append(compare(RUNG, f"{name}: the step", steps["gluon"], steps["torch"], 1e-9))
     return measured
 

@@ -9,9 +9,10 @@ Fails: whatever changes as training goes on, such as a rate that is lowered in o
 
 import numpy as np
 
-from shared.parity.lockstep import exact_in_float32, trained_only
+from shared.parity.lockstep import exact_in_float32
 from shared.parity.tensors import compare
 
+from ..inside import trained
 from ..scene import steps_of, train, twins
 
 RUNG = 8
@@ -30,7 +31,7 @@ def check_trajectory(scene, name, steps=STEPS):
         seen, tensors = train(framework, net, experiment, batches, scene, keep=lambda i: i in (1, 2, 4, 8, 16, steps))
         losses[framework] = {f"step {i}": np.array([epoch.train_loss]) for i, epoch in enumerate(seen) if i}
         weights[framework] = {
-            f"step {i}: {n}": t for i, ts in enumerate(tensors) if ts for n, t in trained_only(ts).items()
+            f"step {i}: {n}": t for i, ts in enumerate(tensors) if ts for n, t in trained(ts, experiment).items()
         }
     return [
         compare(RUNG, f"{name}: loss", losses["gluon"], losses["torch"], TRAJECTORY),
