@@ -52,18 +52,22 @@ def make_trainer(net, experiment, device):
     return gluon.Trainer(net.collect_params(), "sgd", recipe)
 
 
-def train_fine_tuning(net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0):
+def train_fine_tuning(
+    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
+):
     """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at ten times the rate.
 
     train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
     called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after
-    `done` epochs with what `make_trainer` gave.
+    `done` epochs with what `make_trainer` gave. class_weights: (classes,) factors of the images' losses, which are then averaged
+    over all images as before.
     """
     trainer = trainer or make_trainer(net, experiment, device)
     net.hybridize(static_alloc=True)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    evaluate = _evaluator(net, test_batches, device, experiment.frozen)
     if done == 0:
-        on_epoch(_evaluated(net, test_batches, device, epoch=0))
+        on_epoch(_metrics(evaluate(), epoch=0))
     for epoch in range(done + 1, experiment.num_epochs + 1):
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
         for X, y in train_batches:
@@ -71,6 +75,8 @@ def train_fine_tuning(net, train_batches, test_batches, experiment, device, on_e
             with autograd.record():
                 y_hat = net.output(_frozen_features(net, X)) if experiment.frozen else net(X)
                 l = loss(y_hat, y)
+                if class_weights is not None:
+                    l = l * np.array(class_weights, dtype=l.dtype, ctx=device)[y]
             l.backward()
             trainer.step(len(y))  # the mean over this batch, a short last one too
             loss_sum += float(l.sum())
@@ -80,7 +86,7 @@ def train_fine_tuning(net, train_batches, test_batches, experiment, device, on_e
         seconds = time.perf_counter() - start
         trained = {"train_loss": loss_sum / count, "train_accuracy": correct / count}
         speed = {"seconds": seconds, "images_per_second": count / seconds}
-        on_epoch(_evaluated(net, test_batches, device, epoch=epoch, **trained, **speed))
+        on_epoch(_metrics(evaluate(), epoch=epoch, **trained, **speed))
 
 
 def _frozen_features(net, X):
@@ -89,11 +95,19 @@ def _frozen_features(net, X):
         return net.features(X)
 
 
-def _evaluated(net, batches, device, **trained):
-    probabilities, labels = predict_probabilities(net, batches, device)
+def _evaluator(net, batches, device, frozen):
+    """What gives probabilities and labels of the test images, as `predict_probabilities` does, after every epoch."""
+    if not frozen:
+        return lambda: predict_probabilities(net, batches, device)
+    features, labels = predict_features(net, batches, device)  # once: in evaluation, frozen features stay as they are
+    features = np.array(features, dtype=features.dtype, ctx=device)
+    return lambda: (npx.softmax(net.output(features)).asnumpy(), labels)
+
+
+def _metrics(tested, **trained):
+    probabilities, labels = tested
     accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-    tested = {"test_accuracy": accuracy, "test_probabilities": probabilities, "test_labels": labels}
-    return EpochMetrics(**trained, **tested)
+    return EpochMetrics(test_accuracy=accuracy, test_probabilities=probabilities, test_labels=labels, **trained)
 
 
 def get_trainer_tensors(trainer):
@@ -121,7 +135,7 @@ def set_trainer_tensors(trainer, tensors):
             updater.states[index] = optimizer.create_state_multi_precision(index, weight)
             updater.states_synced[index] = True
         state = updater.states[index]
-        (state[int(part)] if isinstance(state, tuple) else state)[:] = np.array(array)
+        (state[int(part)] if isinstance(state, tuple) else state)[:] = array
 
 
 def evaluate_accuracy(net, batches, device):

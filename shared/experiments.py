@@ -22,6 +22,7 @@ class Experiment:
     classes get then, one of shared.networks.rows.OTHER_ROWS.
     learning_rate: of the features, for the mean loss of a batch. head_lr_mult: the output layer's rate in multiples
     of it. weight_decay: of every trained tensor, multiplied by that tensor's rate. size: side of the crop in pixels.
+    balance: weigh the losses so that every class counts the same, however many images it has.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Experiment:
     batch_size: int = 128
     num_epochs: int = 5
     size: int = 224
+    balance: bool = False
 
     def __post_init__(self):
         if self.lock_batch_norm and not self.frozen:
@@ -47,9 +49,9 @@ class Experiment:
         for name in ("learning_rate", "head_lr_mult", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise UserError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        for name, least in (("batch_size", 1), ("num_epochs", 0), ("size", 32)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        for name, least, most in (("batch_size", 1, 100_000), ("num_epochs", 0, 100_000), ("size", 32, 4096)):
+            if not least <= getattr(self, name) <= most:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}, and at most {most}")
 
     def as_dict(self) -> dict:
         """All fields, ready for JSON."""

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# One thread for each of the processes that share the tests; before anything loads a framework, or asks for all cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from helpers import THIN, random_tensors, write_images
 from parity import ledger
@@ -13,8 +16,6 @@ from shared.networks.architecture import Architecture
 
 
 def pytest_addoption(parser):
-    # One thread for each of the processes that share the tests; before anything loads a framework.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     parser.addoption("--device", choices=("cpu", "gpu"), default="cpu", help="where the parity tests run")
     parser.addoption(
         "--parity-record", metavar="FILE", help="also write what the parity tests measured to this JSON file"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 # From the top down: a file imports from its own room and from those above it. A room is a package or a few single files.
 ROOMS = (
-    ("shared.errors", "shared.files", "shared.epochs"),  # the ground floor, open to all
+    ("shared.errors", "shared.files", "shared.epochs", "shared.threads"),  # the ground floor, open to all
     ("shared.images",),
     ("shared.networks",),
     ("shared.experiments", "shared.strategies"),
@@ -33,11 +33,11 @@ BY_NAME = {
     "shared/runs/frameworks.py": ("gluon_impl", "torch_impl"),
 }
 IMPORTERS = {"import_module", "__import__", "spec_from_file_location", "run_module", "run_path", "find_spec"}
-# Files of more than 300 lines of code, and why.
+# Files that are longer than `code_limit` says, and why.
 LONG = {
     "shared/images/mini/objects.py": "a drawing for each object: data",
+    "tests/parity/faults.py": "a table of planted faults: data",
 }
-CODE_LINES = 300
 
 
 @functools.cache
@@ -190,8 +190,13 @@ def code_lines(file: Path) -> int:
     return len(lines)
 
 
+def code_limit(file: Path) -> int:
+    """How many lines of code a file may have. Tests stand by themselves, so that a file of them is read one by one."""
+    return 350 if file.name.startswith("test_") else 300
+
+
 def long_files(root: Path) -> dict[str, int]:
-    """{file: lines of code} of those that have more than `CODE_LINES`, tests included."""
+    """{file: lines of code} of those that have too many, tests included."""
     files = [*product(root).values(), *sorted((root / "tests").rglob("*.py"))]
-    counted = {file.relative_to(root).as_posix(): code_lines(file) for file in files}
-    return {file: lines for file, lines in counted.items() if lines > CODE_LINES}
+    counted = {file: code_lines(file) for file in files}
+    return {file.relative_to(root).as_posix(): lines for file, lines in counted.items() if lines > code_limit(file)}

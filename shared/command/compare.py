@@ -20,6 +20,7 @@ from shared.command.options import (
     LimitOption,
     OutOption,
     SourceOption,
+    SplitOption,
     Unset,
     WorkersOption,
     default_source,
@@ -61,36 +62,42 @@ def results(
 
 @app.command()
 def parity(
-    names: Annotated[list[str], typer.Argument(metavar="[EXPERIMENT…]", help="All four unless named.")] = None,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="[EXPERIMENT…]", help="All five that are tested together unless named."),
+    ] = None,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1, max=1000)] = 3,
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
     together: Annotated[
         bool, typer.Option("--together", help="Both frameworks at once, the cores shared out (thin networks).")
     ] = False,
-    record: Annotated[Path, typer.Option(help="Also write what every run got right to this JSON.", **Unset)] = None,
+    record: Annotated[Path, typer.Option(help="Also write what every run said to this JSON.", **Unset)] = None,
     out: OutOption = Path("runs"),
 ):
     """Whether both frameworks reach the same accuracy: from the runs in --out where they are, training what is missing."""
     from shared.parity import comparisons
-    from shared.parity.accuracies import accuracy_table, compare_all, order_sentences, outcome_of
-    from shared.parity.comparisons import write_record
+    from shared.parity.cross_execution import cross_executions
+    from shared.parity.design import FAMILY
+    from shared.parity.outcomes import outcome_of
+    from shared.parity.plans import note_plan
     from shared.runs.find import completed_runs
     from shared.runs.tables import where_they_ran
 
+    for name in names or ():
+        experiments.experiment(name)
     source = source or default_source(data)
-    dataset, network = load_dataset(data, limit), load_source(source)
+    dataset, network = load_dataset(data, limit, split=split), load_source(source)
     preset = experiments.preset_of(network)
-    chosen = [
-        experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or experiments.CHAPTER
-    ]
-    settings = {"limit": limit, "device": device.value, "workers": workers, "out": out, "resume": True}
+    chosen = [experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or FAMILY]
+    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": out, "resume": True}
     jobs = [
         Job(e, f, seed, data, source, draws.value, **settings)
         for seed in range(seeds)
@@ -104,6 +111,7 @@ def parity(
         return completed_runs(jobs, read_runs(out) if out.is_dir() else [], dataset, network)
 
     code, done = 0, have()
+    plans = note_plan(out, chosen, range(seeds), draws.value, dataset.fingerprint, network.fingerprint, len(done))
     lacking = [job for job in jobs if job not in done]
     # One seed after the other, so that whoever stops it has whole pairs; together all seeds at once, for starting takes seconds.
     for unit in [lacking] if together else [[job for job in lacking if job.seed == seed] for seed in range(seeds)]:
@@ -112,15 +120,37 @@ def parity(
             if code == 2:
                 sys.exit(2)
     found = list(have().values())
-    outcomes = [outcome_of(r) for r in found]
-    print_table(*accuracy_table(compare_all(outcomes)))
-    for line in order_sentences(outcomes) + where_they_ran(found):
+    if not found:
+        sys.exit(code or 1)
+    elsewhere = cross_executions(found, dataset, device.value, workers)
+    outcomes = [outcome_of(run).with_cross_execution(elsewhere.get(run.folder)) for run in found]
+    if record:  # before anything is compared: what was measured is kept, whatever comes of it
+        about = comparisons.about(" ".join(["hotdog", *sys.argv[1:]]), found, plans)
+        comparisons.write_record(record, about, outcomes)
+    _show_verdicts(outcomes, plans)
+    for line in where_they_ran(found):
         say(line)
     if record:
-        about = comparisons.about(" ".join(["hotdog", *sys.argv[1:]]), found)
-        write_record(record, about, outcomes)
         say(f"Record: {record}")
     sys.exit(code)
+
+
+def _show_verdicts(outcomes, plans):
+    from shared.parity.accuracies import compare_all, not_compared, order_sentences, seeds_there
+    from shared.parity.plans import plan_sentences
+    from shared.parity.tables import AGREEMENT_NOTE, agreement_table, cross_table, verdict_notes, verdict_table
+
+    found = compare_all(outcomes)
+    print_table(*agreement_table(found))
+    say(AGREEMENT_NOTE)
+    print_table(*verdict_table(found))
+    planned = plan_sentences(plans, seeds_there(outcomes))
+    for line in verdict_notes(found) + planned + not_compared(outcomes) + order_sentences(outcomes):
+        say(line)
+    header, rows = cross_table(outcomes)
+    if rows:
+        say("The weights of each framework's runs, evaluated in the other framework on the same test images:")
+        print_table(header, rows)
 
 
 @app.command()
@@ -131,12 +161,13 @@ def diverge(
     ),
     data: DataOption = "mini",
     source: SourceOption = None,
-    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1)] = 24,
+    steps: Annotated[int, typer.Option(help="Batches to train on, one after the other.", min=1, max=10_000)] = 24,
     lr: Annotated[float, typer.Option(help="Learning rate.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.cpu,
     record: Annotated[Path, typer.Option(help="Also write every step to this JSON.", **Unset)] = None,
 ):
@@ -148,7 +179,7 @@ def diverge(
     overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
     for name in names:
         experiments.experiment(name, **overrides)
-    dataset, network = load_dataset(data, limit), load_source(source)
+    dataset, network = load_dataset(data, limit, split=split), load_source(source)
     chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
     command = " ".join(["hotdog", *sys.argv[1:]])
     found = measure_divergence(
@@ -176,35 +207,37 @@ def exercise(
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1, max=1000)] = 3,
     epochs: Annotated[int, typer.Option(help="Instead of the exercise's own number.", min=1, **Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
     out: OutOption = Path("runs"),
 ):
     """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
-    from shared.exercises.bench import Bench, write
+    from shared.exercises.bench import Bench
     from shared.exercises.index import EXERCISES
     from shared.exercises.measurements import check_rows
+    from shared.exercises.report import report_on, write
     from shared.exercises.tuning import HOLDOUT
     from shared.runs.tables import where_they_ran
 
     if number is None:
         raise UserError("which exercise? Give its number, 1 to 4")
     source = source or default_source(data)
-    network, dataset = load_source(source), load_dataset(data, limit)
+    network, dataset = load_source(source), load_dataset(data, limit, split=split)
     fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
     if number == 2:
-        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT).fingerprint
+        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT, split).fingerprint
     if number == 4:
         check_rows(network, dataset)
     folder = out / f"exercise-{number}-{dataset.name}"
 
-    settings = {"limit": limit, "device": device.value, "workers": workers, "out": folder}
+    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": folder}
 
     def train(tasks, holdout):
         count = sum(map(len, tasks.values()))
@@ -243,7 +276,7 @@ def exercise(
     )
     bench.experiment("finetune")  # refuses what cannot be before anything is trained
     folder.mkdir(parents=True, exist_ok=True)
-    found = EXERCISES[number](bench)
+    report = report_on(EXERCISES[number], bench)
     about = {
         "data": dataset.name,
         "source": network.name,
@@ -251,13 +284,13 @@ def exercise(
         "train": len(dataset.train),
         "test": len(dataset.test),
     }
-    write(bench, found, about)
-    picture = found.save_picture(folder / "picture.png")
-    for caption, header, rows in found.tables:
+    write(bench, report, about)
+    picture = report.save_picture(folder / "picture.png")
+    for caption, header, rows in report.tables:
         console.print()
         say(caption)
         print_table(header, rows)
-    for sentence in found.answer:
+    for sentence in report.answer:
         say(f"- {sentence}")
     for line in where_they_ran(read_runs(folder)):
         say(line)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from shared.runs.frameworks import FRAMEWORKS
+from shared.version import DISTRIBUTION, VERSION
 
 
 class Framework(str, Enum):
@@ -37,8 +38,17 @@ DrawsOption = Annotated[
     ),
 ]
 FrameworkOption = Annotated[Framework, typer.Option(help="Which implementation.")]
-DataOption = Annotated[
-    str, typer.Option(help="mini (drawn), hotdog (d2l's archive) or a folder {train,test}/<class>/.")
+DATA_HELP = (
+    "mini (drawn), hotdog (d2l's archive), a folder {train,test}/<class>/ (or val, valid, validation), "
+    "a folder <class>/ or a CSV file of file,class (both with --split)."
+)
+DataOption = Annotated[str, typer.Option(help=DATA_HELP)]
+SplitOption = Annotated[
+    float,
+    typer.Option(
+        help="Images without test images: test on this share of every class, the same ones every time.",
+        show_default=False,
+    ),
 ]
 SourceOption = Annotated[
     str,
@@ -51,7 +61,9 @@ SourceOption = Annotated[
 OutOption = Annotated[Path, typer.Option(help="Folder of the run records.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU where the framework can use it.")]
 LimitOption = Annotated[int, typer.Option(help="Use at most N images of each split.", show_default=False)]
-WorkersOption = Annotated[int, typer.Option(help="Threads (gluon) or processes (torch) that load images.", min=0)]
+WorkersOption = Annotated[
+    int, typer.Option(help="Threads (gluon) or processes (torch) that load images.", min=0, max=1024)
+]
 SeedOption = Annotated[list[int], typer.Option(help="Give it again to run several.", min=0, max=2**32 - 1)]
 Unset = {"show_default": False}
 
@@ -61,4 +73,13 @@ def default_source(data: str) -> str:
     return "mini" if data == "mini" else "imagenet"
 
 
+def _show_version(wanted: bool):
+    if wanted:
+        print(f"{DISTRIBUTION} {VERSION}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+]
 RunOption = Annotated[list[Path], typer.Option("--run", help="Folder of a finished run; give it again for more.")]

@@ -28,7 +28,7 @@ OTHERS = (
     (r"stages\.\d\.blocks\.\d+\.(norm|conv)\d", "timm's `resnetv2`: no batch normalisation on the input, other than Gluon's v2"),
     (r"denseblock|dense_?layer|features\.\d+\.\d+\.0\.gamma", "a DenseNet"),
     (r"Mixed_\d|inception", "an Inception network or GoogLeNet"),
-    (r"(squeeze|expand)", "a SqueezeNet"),
+    (r"squeezenet|features\.\d+\.(squeeze|expand)", "a SqueezeNet"),
     (r"mobilenet|linearbottleneck|features\.\d+\.conv\.\d", "a MobileNet"),
     (r"classifier\.6\.|vgg|alexnet|features\.3\d\.(weight|gamma)$", "a VGG or AlexNet"),
     (r"conv_stem|_blocks\.|_expand_conv|conv_pwl", "an EfficientNet or MobileNetV3"),
@@ -38,7 +38,7 @@ OTHERS = (
     (r"weight_mask|weight_orig", "a pruned network: `torch.nn.utils.prune.remove` makes its pruning permanent"),
     (r"weight_g$|weight_v$|parametrizations", "a network with reparametrised weights (weight or spectral normalisation)"),
     (r"resnext", "a ResNeXt: convolutions in groups"),
-    (r"features\.[1-3]\.\d+\.body|features\.[2-4]\.\d+\.(bn|conv)\d|cifarres", "a ResNet for small images (CIFAR; Gluon's `thumbnail=True`)"),
+    (r"features\.[1-3]\.\d+\.body|features\.[2-4]\.\d+\.(bn|conv)\d|cifarres", "a ResNet for small images (CIFAR, `thumbnail`)"),
 )  # fmt: skip
 
 
@@ -199,11 +199,17 @@ def _in_their_names(text, candidate):
     if candidate.layout == NUMBERED:
         return text
     layers = layers_of(candidate.layout)
+    prefix = candidate.prefix
+    for ours, own in candidate.names.items():  # as it stands in the file, `module.` included
+        layer, _, leaf = ours.rpartition(".")
+        if own.endswith(f"{layers.get(layer)}.{leaf}") and layer != "output":
+            prefix = own.removesuffix(f"{layers[layer]}.{leaf}")
+            break
 
     def theirs(match):
         if match[0] in candidate.names:
             return candidate.names[match[0]]
-        return f"{candidate.prefix}{layers[match[1]]}.{match[2]}" if match[1] in layers else match[0]
+        return f"{prefix}{layers[match[1]]}.{match[2]}" if match[1] in layers else match[0]
 
     return re.sub(r"\b((?:features|output)[\w.]*)\.(\w+)", theirs, text)
 
@@ -233,7 +239,13 @@ def _explained(names, tensors):
         if name := next((n for n in names if re.search(pattern, n)), None):
             return f": {name} is of {what}"
     for name in names:
-        shape = tensors[name].shape
-        if re.search(r"conv2\.weight$|body\.3\.weight$", name) and len(shape) == 4 and shape[1] * 4 < shape[0]:
-            return f": {name} is a convolution in groups (ResNeXt)"
+        shape, third = (
+            tensors[name].shape,
+            re.sub(r"conv2\.weight$", "conv3.weight", re.sub(r"body\.3\.", "body.6.", name)),
+        )
+        if len(shape) == 4 and third != name and third in tensors:
+            if shape[1] < shape[0]:
+                return f": {name} is a convolution in groups (ResNeXt)"
+            if shape[0] * 4 != tensors[third].shape[0]:
+                return f": {name} is of a wide ResNet"
     return ""

@@ -7,10 +7,9 @@ network of its own. Canonical names are those of the PyTorch twins, below Gluon'
 """
 
 import json
-from pathlib import Path
 
 from shared.errors import UserError, reason_of
-from shared.files import read_regular
+from shared.files import read_regular, user_path
 from shared.networks import zoos
 from shared.networks.finding import find_network
 from shared.networks.formats import format_of, readable
@@ -27,7 +26,7 @@ def load_source(spec: str) -> Source:
     """
     if spec in KNOWN:
         return _read(KNOWN[spec](), spec)
-    path = Path(spec).expanduser()
+    path = user_path(spec)
     if path.is_dir():
         inside = [p.name for p in sorted(path.iterdir()) if p.is_file() and p.suffix in readable().split(", ")]
         raise UserError(

@@ -5,6 +5,8 @@ import resource
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+from shared.version import DISTRIBUTION, VERSION
+
 
 def cpu_name() -> str:
     """The processor's name as the system gives it."""
@@ -37,7 +39,7 @@ PACKAGES = ("mxnet", "torch", "torchvision", "numpy", "PIL")
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of what a run depends on, whatever the distribution is called (mxnet, mxnet-cu112 …)."""
+    """Versions of this project, Python and what a run depends on, whatever the distribution is called (mxnet, mxnet-cu112 …)."""
     distributions = packages_distributions()
     found = {name: version(distributions[name][0]) if name in distributions else "missing" for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
+    return {DISTRIBUTION: VERSION, "python": platform.python_version(), **found}

@@ -7,6 +7,7 @@ keeps what it had.
 """
 
 import csv
+import io
 import json
 import sys
 import zipfile
@@ -17,33 +18,56 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import UserError, reason_of
-from shared.experiments import completed
-from shared.files import write_atomically
+from shared.experiments import Experiment, completed
+from shared.files import read_regular, write_atomically, write_text
+from shared.runs.schema import (
+    DatasetFacts,
+    DeviceFacts,
+    Draws,
+    EpochFacts,
+    Framework,
+    MemoryFacts,
+    Positive,
+    ProcessFacts,
+    Seed,
+    SourceFacts,
+    Status,
+    Text,
+    checked,
+    parse,
+)
+
+# The version of the record's shape, 1 where a record has none. A field that is added needs no new one: its default says what the
+# records without it meant. A change that old records cannot be read with gets the next number, and a step in `_migrated`.
+SCHEMA = 2
 
 
 @dataclass
 class Run:
-    """The contents of a run's `run.json`; `folder` is where it lies.
+    """The contents of a run's `run.json`; `folder` is where it lies. The annotations are the schema that records are read by.
 
-    memory: main memory of the process in MiB, before the run and at its peak up to the run's end.
+    draws: where the random numbers came from, one stream for both frameworks (`shared`) or each framework's `own`. more: entries
+    that this version does not know; they are written back as they were.
     """
 
     folder: Path
-    experiment: dict
-    framework: str
-    seed: int
-    dataset: dict
-    source: dict
-    device: dict
-    versions: dict
-    memory: dict = field(default_factory=dict)
-    status: str = "running"
-    started: str = ""
-    finished: str | None = None
-    error: str | None = None
-    draws: str = "own"
-    process: dict = field(default_factory=dict)
-    epochs: list = field(default_factory=list)
+    experiment: dict  # checked as an Experiment
+    framework: Framework
+    seed: Seed
+    dataset: DatasetFacts
+    source: SourceFacts
+    device: DeviceFacts
+    versions: dict[str, Text]
+    memory: MemoryFacts = field(default_factory=dict)
+    status: Status = "running"
+    started: Text = ""
+    finished: Text | None = None
+    error: Text | None = None
+    draws: Draws = "own"
+    process: ProcessFacts = field(default_factory=dict)
+    epochs: list[EpochFacts] = field(default_factory=list)
+    schema: Positive = SCHEMA
+    more: dict = field(default_factory=dict)
 
     @property
     def test_accuracy(self) -> float | None:
@@ -72,10 +96,9 @@ class Run:
         """Write `run.json`, all or nothing."""
         record = asdict(self)
         del record["folder"]
-        write_atomically(
-            self.folder / "run.json",
-            lambda path: path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n"),
-        )
+        more = record.pop("more")
+        record = {"schema": record.pop("schema")} | record | more
+        write_text(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def write_probabilities(path: Path, classes, names, labels, probabilities):
@@ -98,14 +121,18 @@ def read_probabilities(run: Run) -> tuple[list[str], np.ndarray, np.ndarray]:
     """
     path = run.folder / "test_probabilities.csv"
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            header, *rows = csv.reader(file)
+        text = read_regular(path, most=None).decode("utf-8")
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
         classes = header[2:]
+        if classes != run.dataset["classes"]:
+            raise ValueError("its classes are not those of the run")
         labels = np.array([classes.index(row[1]) for row in rows], dtype=np.int64)
         probabilities = np.array([row[2:] for row in rows], dtype=np.float64)
-        if probabilities.shape != (run.dataset["test"], len(run.dataset["classes"])):
+        if probabilities.shape != (run.dataset["test"], len(classes)):
             raise ValueError(f"it should have a line for each of {run.dataset['test']} images")
-    except (OSError, ValueError, IndexError) as error:
+        if not ((probabilities >= 0) & (probabilities <= 1)).all():
+            raise ValueError("a probability is not within 0 and 1")
+    except (OSError, ValueError, IndexError, csv.Error) as error:
         raise UserError(f"{path} is damaged ({reason_of(error)}): delete its folder and train that run again") from None
     return [row[0] for row in rows], labels, probabilities
 
@@ -146,6 +173,8 @@ def read_epoch_probabilities(run: Run) -> tuple[np.ndarray, np.ndarray]:
         wanted = (len(run.epochs), run.dataset["test"], len(run.dataset["classes"]))
         if ratios.shape != wanted or labels.shape != wanted[1:2]:
             raise ValueError(f"it should hold {wanted[0]} epochs of {wanted[1]} images")
+        if (ratios > 0).any() or not ((labels >= 0) & (labels < wanted[2])).all():  # a diverged network has said NaN
+            raise ValueError("a probability is not within 0 and 1, or a label is none of the classes")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is damaged ({reason_of(error)}): delete its folder and train that run again") from None
     return labels, unpacked_probabilities(ratios)
@@ -169,20 +198,55 @@ def unpacked_probabilities(ratios: np.ndarray) -> np.ndarray:
 
 
 def read_run(folder: Path) -> Run:
-    """The run recorded in `folder`. Raises UserError when there is none or its record cannot be read."""
+    """The run recorded in `folder`. Raises UserError, in one line, when there is none or its record is not what it should be."""
     path = Path(folder) / "run.json"
+    newer = ""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        record = (
-            {"memory": {}, "draws": "own", "process": {}} | record | {"experiment": completed(record["experiment"])}
-        )
-        return Run(folder=Path(folder), **{f.name: record[f.name] for f in fields(Run) if f.name != "folder"})
+        record = parse(read_regular(path))
+        version = record.get("schema", 1)
+        if type(version) is int and version > SCHEMA:
+            newer = f"; it was written by a newer version (schema {version}, this one knows {SCHEMA})"
+        return _run(Path(folder), _migrated(record))
     except FileNotFoundError:
         raise UserError(f"{folder} is no run: it has no run.json") from None
-    except KeyError as missing:
-        raise UserError(f"{path} is no run record: it has no entry {missing}") from None
-    except (ValueError, TypeError, OSError) as error:
-        raise UserError(f"{path} is no run record: {reason_of(error)}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is no run record: {reason_of(error)}{newer}") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _migrated(record):
+    """A record of any older schema, as today's would have it."""
+    # Schema 1 is that of the first 506 records. Nothing was renamed since; what they lack has a default.
+    return {"schema": 1} | record
+
+
+def _run(folder, record):
+    if "experiment" not in record:
+        raise ValueError("it has no entry 'experiment'")
+    checked(Experiment, record["experiment"], "experiment")
+    known = {f.name for f in fields(Run)} - {"folder", "more"}
+    run = checked(Run, {key: record[key] for key in record.keys() & known} | {"folder": str(folder)})
+    run.experiment = completed(run.experiment)
+    run.schema = max(run.schema, SCHEMA)
+    run.more = {key: value for key, value in record.items() if key not in known}
+    _check_agreement(run)
+    return run
+
+
+def _check_agreement(run):
+    """Raise ValueError where entries that are right by themselves do not go together."""
+    if len(set(run.dataset["classes"])) < len(run.dataset["classes"]):
+        raise ValueError("two of its classes have the same name")
+    if [e["epoch"] for e in run.epochs] != list(range(len(run.epochs))):
+        raise ValueError("its epochs are not 0, 1, 2 … in order")
+    if any(e["test_accuracy"] is None for e in run.epochs):
+        raise ValueError("an epoch has no test accuracy")
+    wanted = run.experiment["num_epochs"] + 1
+    if run.status == "finished" and len(run.epochs) != wanted:
+        raise ValueError(
+            f"it is finished with {len(run.epochs)} epochs recorded, of {wanted} (the untrained one counts)"
+        )
 
 
 def read_runs(out: Path, name: str = "**") -> list[Run]:

@@ -64,6 +64,11 @@ def solid(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def coded(tmp_path_factory):
+    return load_dataset(str(pictures.position_coded_files(tmp_path_factory.mktemp("coded"))))
+
+
+@pytest.fixture(scope="session")
 def photographs(real):
     """96 + 96 of the real photographs."""
     return load_dataset(str(real / "data" / "hotdog"), limit=96)
@@ -90,10 +95,10 @@ def scene(request):
 
 
 @pytest.fixture(scope="session")
-def shallow(drawings, kinds, solid):
+def shallow(drawings, kinds, solid, coded):
     """The ladder with a shallow network on the CPU: quick, for planted faults climb it again and again."""
     source = random_source(Architecture(2, layers=(1, 1, 1, 1), channels=THIN))
-    return Climb(Scene("shallow", source, drawings, size=32, batch_size=16), kinds, solid)
+    return Climb(Scene("shallow", source, drawings, size=32, batch_size=16), kinds, solid, coded)
 
 
 @pytest.fixture

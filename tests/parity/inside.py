@@ -3,6 +3,7 @@
 import re
 
 import mxnet as mx
+import numpy as np
 import torch
 from mxnet import autograd, gluon
 
@@ -72,18 +73,24 @@ def _gluon_blocks(net):
     return blocks | {"output": net.output}
 
 
-def gradients(framework, net, batch, scene, dtype="float64"):
-    """{name: gradient of the batch's mean cross-entropy} of all tensors that are trained, in train mode."""
+def gradients(framework, net, batch, scene, dtype="float64", class_weights=None):
+    """{name: gradient of the batch's mean cross-entropy} of all tensors that are trained, in train mode.
+
+    class_weights: (classes,) factors of the images' losses, before the mean.
+    """
     X, y = framework_batch(framework, batch, dtype)
+    factors = np.ones(len(y)) if class_weights is None else class_weights[batch[1]]
     if framework == "gluon":
         X, y = X.as_in_ctx(scene.where.gluon), y.as_in_ctx(scene.where.gluon)
+        factors = mx.np.array(factors, dtype=dtype, ctx=scene.where.gluon)
         with autograd.record():
-            loss = gluon.loss.SoftmaxCrossEntropyLoss()(net(X), y).mean()
+            loss = (gluon.loss.SoftmaxCrossEntropyLoss()(net(X), y) * factors).mean()
         loss.backward()
         return gluon_gradients(net)
     net.train()
     net.zero_grad()
-    torch.nn.functional.cross_entropy(net(X.to(scene.where.torch)), y.to(scene.where.torch)).backward()
+    X, y, factors = (part.to(scene.where.torch) for part in (X, y, torch.from_numpy(factors.astype(dtype))))
+    (torch.nn.functional.cross_entropy(net(X), y, reduction="none") * factors).mean().backward()
     return torch_gradients(net)
 
 

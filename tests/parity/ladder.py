@@ -9,6 +9,7 @@ from shared.images.splits import Dataset
 
 from .rungs import r01_pixels as pixels
 from .rungs import r01_random_views as random_views
+from .rungs import r01_shared_draws as shared_draws
 from .rungs import r02_tensors as tensors
 from .rungs import r03_activations as activations
 from .rungs import r04_loss as loss
@@ -24,7 +25,7 @@ from .scene import Scene
 
 @dataclass(frozen=True)
 class Climb:
-    """What is climbed with. kinds, solid: datasets of pictures.kinds_of_files and pictures.solid_colours.
+    """What is climbed with. kinds, solid, coded: datasets of pictures.kinds_of_files, solid_colours and position_coded_files.
 
     names: experiments of rungs 6 to 8. draws, steps: of the random views and the trajectory, fewer than in the green tests.
     """
@@ -32,6 +33,7 @@ class Climb:
     scene: Scene
     kinds: Dataset
     solid: Dataset
+    coded: Dataset
     names: tuple[str, ...] = ("finetune",)
     draws: int = 200
     steps: int = 8
@@ -49,10 +51,16 @@ class Climb:
                 lambda: pixels.check_image_batch(kinds, scene.size),
                 lambda: random_views.check_augmentation(self.draws),
                 lambda: random_views.check_views(scene.size),
+                lambda: shared_draws.check_order(self.solid, scene.size),
+                lambda: shared_draws.check_regions(self.coded, scene.size),
+                lambda: shared_draws.check_pixels(kinds, scene.size),
+                lambda: shared_draws.check_independence(kinds, scene.size),
+                lambda: shared_draws.check_own_draws(kinds, scene.size),
             ],
             2: [
                 lambda: tensors.check_carrying(scene.source),
                 lambda: tensors.check_new_tensors(scene.source),
+                lambda: tensors.check_shared_start(scene),
                 lambda: tensors.check_independence(scene),
             ],
             3: [
@@ -63,11 +71,15 @@ class Climb:
             ],
             4: [
                 lambda: loss.check_loss(scene),
+                lambda: loss.check_balanced_loss(scene),
                 lambda: loss.check_reported_accuracies(scene, must_fall=False),
             ],
             5: [lambda: gradients.check_gradients(scene)],
             6: [lambda name=name: effective_rates.check_effective_rates(scene, name) for name in names],
-            7: [lambda name=name: one_step.check_one_step(scene, name) for name in names],
+            7: [
+                *(lambda name=name: one_step.check_one_step(scene, name) for name in names),
+                lambda: one_step.check_balanced_step(scene),
+            ],
             8: [lambda name=name: trajectory.check_trajectory(scene, name, self.steps) for name in names],
             9: [
                 lambda: batch_norm.check_batch_norm(scene),

@@ -11,8 +11,9 @@ from shared.parity.tensors import RUNGS, Mismatch
 
 from . import faults
 from .ladder import effective_rates
+from .planting import fault, planted
 
-every_fault = pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda fault: fault.name)
+every_fault = pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda one: one.name)
 
 
 def test_parity_holds_without_a_fault(shallow):
@@ -21,7 +22,7 @@ def test_parity_holds_without_a_fault(shallow):
 
 @every_fault
 def test_parity_catches(fault, shallow):
-    with faults.planted(fault), pytest.raises(Mismatch) as caught:
+    with planted(fault), pytest.raises(Mismatch) as caught:
         shallow.climb(fault.rung, fault.rung)
     assert fault.sign in str(caught.value)
 
@@ -29,22 +30,22 @@ def test_parity_catches(fault, shallow):
 @pytest.mark.slow
 @every_fault
 def test_parity_holds_below_the_rung_that_catches(fault, shallow):
-    with faults.planted(fault):
+    with planted(fault):
         shallow.climb(last=fault.rung - 1)
 
 
 def test_parity_faults_are_undone(shallow):
     before = torch_impl.training.train_fine_tuning
     dropped = next(f for f in faults.FAULTS if f.name == "head multiplier dropped")
-    with faults.planted(dropped):
+    with planted(dropped):
         assert torch_impl.training.train_fine_tuning is not before
     assert torch_impl.training.train_fine_tuning is before
     effective_rates.check_effective_rates(shallow.scene, "finetune")
 
 
 def test_parity_faults_must_be_plantable():
-    gone = faults.fault("gone", "torch_impl/data.py", 1, "", "text that is not there", "")
-    with pytest.raises(ValueError, match="no longer says"), faults.planted(gone):
+    gone = fault("gone", "torch_impl/data.py", 1, "", "text that is not there", "")
+    with pytest.raises(ValueError, match="no longer says"), planted(gone):
         pass
 
 

@@ -17,6 +17,7 @@ from .ladder import (
     pixels,
     random_views,
     row_reuse,
+    shared_draws,
     tensors,
     trajectory,
 )
@@ -56,6 +57,24 @@ def test_rung_1_views_of_one_region(size, keep):
     keep(random_views.check_views(size))
 
 
+def test_rung_1_shared_draws_give_the_same_images_in_the_same_order(solid, keep):
+    keep(shared_draws.check_order(solid, 32))
+
+
+@pytest.mark.parametrize("size", [32, 64, 224])
+def test_rung_1_shared_draws_give_the_same_views(coded, kinds, drawings, size, keep):
+    keep(shared_draws.check_regions(coded, size))
+    keep(shared_draws.check_pixels(kinds, size) + shared_draws.check_pixels(drawings, size))
+
+
+def test_rung_1_shared_draws_depend_on_nothing_else(kinds, keep):
+    keep(shared_draws.check_independence(kinds, 32, workers=(2,)))
+
+
+def test_rung_1_own_draws_start_anew_each_epoch(kinds, keep):
+    keep(shared_draws.check_own_draws(kinds, 32))
+
+
 def test_rung_1_single_files(kinds, keep):
     keep(pixels.check_image_batch(kinds, 64))
 
@@ -67,6 +86,7 @@ def test_rung_1_epochs_give_every_image_once(solid, keep):
 def test_rung_1_on_real_photographs(photographs, keep):
     keep(pixels.check_decoding(photographs))
     keep(pixels.check_normalisation(photographs, 224) + pixels.check_resize(photographs, 224))
+    keep(shared_draws.check_pixels(photographs, 224))
 
 
 @pytest.mark.parametrize("classes", [2, 30, 1000])
@@ -84,6 +104,10 @@ def test_rung_2_deeper_networks(keep):
 
 def test_rung_2_source_and_new_tensors(scene, keep):
     keep(tensors.check_carrying(scene.source) + tensors.check_new_tensors(scene.source))
+
+
+def test_rung_2_shared_draws_give_the_same_start(scene, keep):
+    keep(tensors.check_shared_start(scene))
 
 
 def test_rung_2_networks_share_nothing(scene, keep):
@@ -108,6 +132,10 @@ def test_rung_4_loss_with_a_short_last_batch(scene, keep):
     keep(loss.check_loss(scene))
 
 
+def test_rung_4_loss_with_weighed_classes(scene, keep):
+    keep(loss.check_balanced_loss(scene))
+
+
 def test_rung_4_reported_test_accuracies(scene, keep):
     keep(loss.check_reported_accuracies(scene))
 
@@ -125,6 +153,10 @@ def test_rung_6_effective_rates(scene, name, keep):
 @pytest.mark.parametrize("name", CHAPTER)
 def test_rung_7_one_step(scene, name, keep):
     keep(one_step.check_one_step(scene, name))
+
+
+def test_rung_7_one_step_with_weighed_classes(scene, keep):
+    keep(one_step.check_balanced_step(scene))
 
 
 @pytest.mark.parametrize("name", CHAPTER)

@@ -15,7 +15,7 @@ from shared.images.views import MEAN, STD, resized_side
 from shared.parity.tensors import Mismatch, changed, compare, largest
 from shared.runs.frameworks import FRAMEWORKS
 
-from ..scene import DATA, TRAINING, array
+from ..scene import DATA, array
 
 RUNG = 1
 
@@ -90,14 +90,10 @@ def check_epochs(solid, size):
     views = {framework: {} for framework in FRAMEWORKS}
     sizes = [8] * (len(solid.train) // 8) + [len(solid.train) % 8]
     for framework in FRAMEWORKS:
-        TRAINING[framework].seed_everything(0)
-        data = DATA[framework]
+        train_iter = DATA[framework].train_iter(solid.train, size, 8)
+        test_iter = DATA[framework].test_iter(solid.test, size, 8)
         orders = []
-        for kind, batches in (
-            ("training", data.train_iter(solid.train, size, 8)),
-            ("training again", data.train_iter(solid.train, size, 8)),
-            ("test", data.test_iter(solid.test, size, 8)),
-        ):
+        for kind, batches in (("training", train_iter), ("training again", train_iter), ("test", test_iter)):
             split = solid.test if kind == "test" else solid.train
             batches = [(array(X), array(y)) for X, y in batches]
             X = np.concatenate([X for X, _ in batches])

@@ -1,9 +1,10 @@
 """Rung 2, tensors: each network holds what it was given, and what is new in it is drawn alike.
 
-Compared: source tensors carried into Gluon, into torch and back; new tensors; tensors after another network was trained.
-Tolerance: none for what is carried (every bit). New weights are random in each framework: their distribution, by the
-Kolmogorov-Smirnov statistic's critical value at p = 0.0001, and Xavier's bound.
-Fails: a tensor transposed or under another's name, memory that is shared, another initialisation.
+Compared: source tensors carried into Gluon, into torch and back; new tensors, with own and with shared draws; tensors after another
+network was trained.
+Tolerance: none for what is carried, and for new tensors of shared draws (every bit). Own draws are random in each framework: their
+distribution, by the Kolmogorov-Smirnov statistic's critical value at p = 0.0001, and Xavier's bound.
+Fails: a tensor transposed or under another's name, memory that is shared, another initialisation, a start that is not shared.
 """
 
 import math
@@ -11,8 +12,10 @@ import math
 import numpy as np
 from scipy import stats
 
+from shared.experiments import CHAPTER
+from shared.images.draws import SHARED
 from shared.networks.architecture import tensor_shapes
-from shared.parity.tensors import changed, compare, largest, within
+from shared.parity.tensors import Mismatch, changed, compare, largest, within
 from shared.runs import frameworks
 from shared.runs.frameworks import FRAMEWORKS
 
@@ -53,20 +56,7 @@ def check_new_tensors(source, classes=2):
         heads = {f"new {n}": t for n, t in tuned.items() if n.startswith("output.")}
         started[framework] = {n: t for n, t in (scratch | heads).items() if t.size > 1}
     for framework, tensors in started.items():
-        for name, tensor in tensors.items():
-            if tensor.ndim > 1:
-                bound = math.sqrt(6 / (sum(tensor.shape[:2]) * math.prod(tensor.shape[2:])))
-                reach = float(np.abs(tensor).max()) / bound
-                within(
-                    RUNG,
-                    f"{framework}: largest new {name} over Xavier's bound",
-                    reach,
-                    0.9 if tensor.size > 99 else 0,
-                    1 + 1e-6,
-                )
-            else:
-                constant = 1.0 if name.endswith(("running_var", ".weight")) else 0.0
-                compare(RUNG, f"{framework}: new", {name: np.full_like(tensor, constant)}, {name: tensor}, 0, changed)
+        _hold_to_xavier(framework, tensors)
 
     def unlike(a, b):
         if a.ndim == 1:
@@ -75,6 +65,45 @@ def check_new_tensors(source, classes=2):
 
     unlike.__name__ = "Kolmogorov-Smirnov over critical"
     return [compare(RUNG, "new tensors", started["gluon"], started["torch"], 1, unlike)]
+
+
+def _hold_to_xavier(side, tensors):
+    for name, tensor in tensors.items():
+        if tensor.ndim > 1:
+            bound = math.sqrt(6 / (sum(tensor.shape[:2]) * math.prod(tensor.shape[2:])))
+            reach, least = float(np.abs(tensor).max()) / bound, 0.9 if tensor.size > 99 else 0
+            within(RUNG, f"{side}: largest new {name} over Xavier's bound", reach, least, 1 + 1e-6)
+        else:
+            constant = 1.0 if name.endswith(("running_var", ".weight")) else 0.0
+            compare(RUNG, f"{side}: new", {name: np.full_like(tensor, constant)}, {name: tensor}, 0, changed)
+
+
+def check_shared_start(scene):
+    """With shared draws both frameworks start every experiment from the same bits, and what is new in them is Xavier's.
+
+    The new output layer is the same in all experiments of a seed, so that they differ by what they are meant to differ in.
+    """
+    measured, heads = [], {}
+    for name in CHAPTER:
+        started = {}
+        for framework in FRAMEWORKS:
+            start = (framework, scene.experiment(name), scene.source, scene.dataset, 5, SHARED)
+            started[framework] = NETS[framework].get_tensors(frameworks.target_net(*start))
+        measured.append(compare(RUNG, f"{name}: shared start", started["gluon"], started["torch"], 0, changed))
+        if CHAPTER[name].row is None:
+            heads[name] = {n: t for n, t in started["gluon"].items() if n.startswith("output.")}
+        if CHAPTER[name].start == "scratch":
+            _hold_to_xavier("shared start", started["gluon"])
+        else:
+            features = {n: t for n, t in started["gluon"].items() if n.startswith("features.")}
+            given = {n: scene.source.tensors[n] for n in features}
+            compare(RUNG, f"{name}: features of the source", given, features, 0, changed)
+    for name, head in heads.items():
+        measured.append(compare(RUNG, f"output layer of {name} and finetune", heads["finetune"], head, 0, changed))
+    other = frameworks.target_net("torch", scene.experiment("finetune"), scene.source, scene.dataset, 6, SHARED)
+    if not changed(heads["finetune"]["output.weight"], NETS["torch"].get_tensors(other)["output.weight"]):
+        raise Mismatch(RUNG, "shared start: two seeds have the same output layer")
+    return measured
 
 
 def check_independence(scene):
