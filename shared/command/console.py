@@ -18,6 +18,12 @@ def say(line: str):
     console.print(line, markup=False, soft_wrap=True)
 
 
+def say_notes(source):
+    """Print what was changed or left out when `source` was read, a line each."""
+    for note in source.notes:
+        say(f"{source.name}: {note}")
+
+
 def print_table(header, rows):
     """Print a table on the console."""
     table = Table()

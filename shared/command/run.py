@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, progress_bar, say
+from shared.command.console import console, print_table, progress_bar, say, say_notes
 from shared.command.options import (
     DataOption,
     Device,
@@ -155,6 +155,7 @@ def run(
     with progress_bar() as progress:
         dataset = load_dataset(data, limit, holdout, split, progress)
     network = load_source(source)
+    say_notes(network)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
