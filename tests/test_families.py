@@ -1,5 +1,7 @@
 """What `hotdog networks` says of the two zoos is measured: here again for the quick ones, and the record for all."""
 
+import re
+
 import pytest
 from helpers import hotdog
 
@@ -37,6 +39,20 @@ def test_the_same_tensors_in_another_function_are_told(monkeypatch):
     row = families.compare("resnet18_v1", "resnet18", 64)
     assert row["tensors"] == [102, 102]
     assert families.verdict(row).startswith("the same tensors, another function")
+
+
+def test_every_network_of_both_zoos_is_spoken_of():
+    import torchvision
+    from mxnet.gluon.model_zoo.vision import get_model
+
+    with pytest.raises(ValueError) as refusal:
+        get_model("none")
+    gluons = refusal.value.args[0].split("\n\t")[1:]
+    theirs = torchvision.models.list_models(module=torchvision.models)
+    assert len(gluons) > 30 and len(theirs) > 70
+    pairs = [name for pair in (*families.RESIDUAL, *families.PAIRS) for name in pair[:2]]
+    spoken_of = " ".join([*pairs, *families.OTHERS]).lower()
+    assert [name for name in [*gluons, *theirs] if re.match("[a-z]+", name)[0] not in spoken_of] == []
 
 
 @pytest.mark.slow

@@ -6,15 +6,16 @@ from typing import Annotated
 import typer
 
 from shared.command.app import app
-from shared.command.console import print_table, say
-from shared.command.options import SourceOption, Unset
+from shared.command.console import print_table, say, say_notes
+from shared.command.options import Unset
 from shared.errors import UserError
 from shared.images.views import MEAN, STD
 from shared.networks.architecture import family
+from shared.networks.formats import readable
 from shared.networks.reading import load_source
 from shared.networks.writing import TORCH_ENDINGS, in_gluon, in_torchvision
 from shared.parity import families
-from shared.runs.exporting import SAMPLES, Exported, export, module_text
+from shared.runs.exporting import ENDINGS, SAMPLES, Exported, export, module_text
 from shared.runs.machine import package_versions
 from shared.runs.opened import trained_source
 from shared.runs.record import read_run
@@ -24,7 +25,7 @@ from shared.runs.record import read_run
 def export_network(
     to: Annotated[Path, typer.Option(help="File to write: .params (Gluon), .pth, .safetensors (PyTorch) or .onnx.")],
     run: Annotated[Path, typer.Option(help="Folder of a finished run.", **Unset)] = None,
-    source: SourceOption = None,
+    source: Annotated[str, typer.Option(help="mini, imagenet, torchvision or a file of weights.", **Unset)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
 ):
     """Write a trained or a source network as a file that Gluon, torchvision or onnxruntime opens by itself."""
@@ -36,6 +37,7 @@ def export_network(
     else:
         network = load_source(source)
         size = 64 if source == "mini" else 224
+    say_notes(network)
     exported = export(network, to, size, overwrite)
     architecture = network.architecture
     labels = f" ({', '.join(network.classes)})" if network.classes and len(network.classes) <= 10 else ""
@@ -64,18 +66,24 @@ def _what_was_checked(exported: Exported, size: int) -> str:
 
 @app.command()
 def networks(
-    measure: Annotated[bool, typer.Option("--measure", help="Measure the other families again (a minute).")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Measure again what the zoos share (a minute).")] = False,
+    record: Annotated[Path, typer.Option(help="With --measure: also write it to this file.", **Unset)] = None,
 ):
     """Which networks can be read, trained and exported, and why the others of the two zoos cannot."""
+    if record and not measure:
+        raise UserError("--record goes with --measure: it writes what was measured now")
     rows = [[name, *_where_it_is(architecture)] for name, architecture in family().items()]
     print_table(["read, trained, exported", "MXNet's model zoo", "torchvision", "beside an exported file"], rows)
-    say("Of any width and with any number of blocks in their four stages. Read: `hotdog run --help` on --source.")
-    record = families.recorded()
+    say("Thinner and wider ones too, with any number of blocks in each of their four stages.")
+    say(f"Files that are read: {readable()}; that are written: {', '.join(ENDINGS)}.")
     if measure:
-        record = record | {"pairs": families.measure(), "versions": package_versions()}
-        families.record(record["pairs"], record["versions"])
-    versions = ", ".join(f"{name} {record['versions'][name]}" for name in ("mxnet", "torch", "torchvision"))
-    found = [[row["gluon"], row["torchvision"], families.verdict(row)] for row in record["pairs"]]
+        pairs, versions = families.measure(), package_versions()
+    else:
+        pairs, versions = (families.recorded()[key] for key in ("pairs", "versions"))
+    if record:
+        families.record(pairs, versions, record)
+    versions = ", ".join(f"{name} {versions[name]}" for name in ("mxnet", "torch", "torchvision"))
+    found = [[row["gluon"], row["torchvision"], families.verdict(row)] for row in pairs]
     say("")
     say(f"What the two zoos share, with random tensors of the one put into the other, in their order ({versions}):")
     print_table(["MXNet's model zoo", "torchvision", "is"], found)

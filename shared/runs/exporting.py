@@ -21,6 +21,7 @@ from shared.networks.reading import load_source
 from shared.networks.source import Source
 from shared.runs.frameworks import FRAMEWORKS, implementation
 
+ENDINGS = (*writing.WRITERS, ".onnx")
 SAMPLES = 8
 # Measured on ResNet-18 to 50 with trained weights: below 1e-6 between the frameworks, below 5e-6 to onnxruntime.
 TOLERANCE = 1e-5
@@ -54,12 +55,11 @@ class Exported:
 def export(source: Source, file: Path, size: int = 224, overwrite: bool = False) -> Exported:
     """Write `source` to `file`; its ending says the format. size: side of the sample images in pixels.
 
-    Raises UserError for an ending that is none of writers(), for features without an output layer, and, without `overwrite`,
+    Raises UserError for an ending that is none of ENDINGS, for features without an output layer, and, without `overwrite`,
     where there is a file already; FailedRun where the file, read back, is not the network that was written.
     """
-    writers = _writers()
-    if file.suffix not in writers:
-        raise UserError(f"cannot write {file}: its ending has to be one of {', '.join(writers)}")
+    if file.suffix not in ENDINGS:
+        raise UserError(f"cannot write {file}: its ending has to be one of {', '.join(ENDINGS)}")
     if not source.architecture.classes:
         raise UserError(f"{source.name} has no output layer, so it has no classes to export; train it first")
     beside = _beside(source, file)
@@ -69,7 +69,8 @@ def export(source: Source, file: Path, size: int = 224, overwrite: bool = False)
     differences = {}
 
     def write_and_check(path):
-        writers[file.suffix](source, path)
+        write = write_onnx if file.suffix == ".onnx" else writing.WRITERS[file.suffix]
+        write(source, path)
         differences.update(compare(source, path, size))
 
     write_atomically(file, write_and_check)
@@ -77,15 +78,6 @@ def export(source: Source, file: Path, size: int = 224, overwrite: bool = False)
         write_text(path, text)
     module = next((path.stem for path in beside if path.suffix == ".py"), None)
     return Exported(file, list(beside), differences, writing.how_to_open(source.architecture, file, module))
-
-
-def _writers():
-    return {
-        ".params": writing.write_params,
-        ".pth": writing.write_pth,
-        ".safetensors": writing.write_safetensors,
-        ".onnx": write_onnx,
-    }
 
 
 def _beside(source, file):
