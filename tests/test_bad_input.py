@@ -13,9 +13,11 @@ import bad_files
 import pytest
 from bad_inputs import ROWS
 
+import gluon_impl.nets  # noqa: F401 (MXNet has to be loaded before PyTorch)
+import torch_impl.nets  # noqa: F401
 from shared.command.__main__ import main
 
-LONGEST = 20  # seconds; what takes longer waits for something
+LONGEST = 60  # seconds; what takes longer waits for something
 MOST = 8 << 30  # bytes of memory; what takes more reads something without end
 
 
