@@ -11,7 +11,7 @@ import time
 
 import mxnet as mx
 import numpy
-from mxnet import autograd, gluon, npx
+from mxnet import autograd, gluon, np, npx
 
 from gluon_impl.devices import gluon_reason
 from shared.epochs import EpochMetrics
@@ -52,12 +52,15 @@ def make_trainer(net, experiment, device):
     return gluon.Trainer(net.collect_params(), "sgd", recipe)
 
 
-def train_fine_tuning(net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0):
+def train_fine_tuning(
+    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
+):
     """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at ten times the rate.
 
     train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
     called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after
-    `done` epochs with what `make_trainer` gave.
+    `done` epochs with what `make_trainer` gave. class_weights: (classes,) factors of the images' losses, which are then averaged
+    over all images as before.
     """
     trainer = trainer or make_trainer(net, experiment, device)
     net.hybridize(static_alloc=True)
@@ -71,6 +74,8 @@ def train_fine_tuning(net, train_batches, test_batches, experiment, device, on_e
             with autograd.record():
                 y_hat = net.output(_frozen_features(net, X)) if experiment.frozen else net(X)
                 l = loss(y_hat, y)
+                if class_weights is not None:
+                    l = l * np.array(class_weights, dtype=l.dtype, ctx=device)[y]
             l.backward()
             trainer.step(len(y))  # the mean over this batch, a short last one too
             loss_sum += float(l.sum())

@@ -4,8 +4,26 @@ import os
 import sys
 
 
+def printable(text: object) -> str:
+    """`text` as one line that a terminal shows as it is: whatever is no printable character is written as its escape.
+
+    Names of files, classes and columns come from outside. A newline in one would break the line in two, an escape sequence
+    would move the cursor or colour the rest, and an override of the writing direction would show another name.
+    """
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class UserError(Exception):
-    """Wrong use or wrong input. The command prints the text without a traceback and exits with 2."""
+    """Wrong use or wrong input. The command prints the text without a traceback and exits with 2.
+
+    The text is kept `printable`, so names from outside can be put into it as they are.
+    """
+
+    def __init__(self, text: str):
+        super().__init__(printable(text))
 
 
 class FailedRun(Exception):
@@ -30,13 +48,13 @@ def guarded(work, interrupted="interrupted; what was recorded so far is kept") -
         if code != 130:  # what typer makes of a KeyboardInterrupt
             return 0
     except click.UsageError as error:
-        print(f"hotdog: {error.format_message()} (--help shows what there is)", file=sys.stderr)
+        print(f"hotdog: {printable(error.format_message())} (--help shows what there is)", file=sys.stderr)
         return 2
     except UserError as error:
         print(f"hotdog: {error}", file=sys.stderr)
         return 2
     except FailedRun as error:
-        print(f"hotdog: {error}", file=sys.stderr)
+        print(f"hotdog: {printable(error)}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, click.Abort):
         pass
@@ -44,12 +62,12 @@ def guarded(work, interrupted="interrupted; what was recorded so far is kept") -
         if (
             isinstance(error, OSError) and error.filename
         ):  # a path that the user gave and that cannot be read or written
-            print(f"hotdog: {error.filename}: {error.strerror}", file=sys.stderr)
+            print(printable(f"hotdog: {error.filename}: {error.strerror}"), file=sys.stderr)
             return 2
         if os.environ.get("HOTDOG_TRACEBACK"):
             raise
         print(
-            f"hotdog: failed: {type(error).__name__}: {reason_of(error)} (HOTDOG_TRACEBACK=1 shows where)",
+            f"hotdog: failed: {type(error).__name__}: {printable(reason_of(error))} (HOTDOG_TRACEBACK=1 shows where)",
             file=sys.stderr,
         )
         return 1

@@ -22,6 +22,7 @@ class Experiment:
     classes get then, one of shared.networks.rows.OTHER_ROWS.
     learning_rate: of the features, for the mean loss of a batch. head_lr_mult: the output layer's rate in multiples
     of it. weight_decay: of every trained tensor, multiplied by that tensor's rate. size: side of the crop in pixels.
+    balance: weigh the losses so that every class counts the same, however many images it has.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Experiment:
     batch_size: int = 128
     num_epochs: int = 5
     size: int = 224
+    balance: bool = False
 
     def __post_init__(self):
         if self.lock_batch_norm and not self.frozen:

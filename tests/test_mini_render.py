@@ -2,6 +2,12 @@
 
 import hashlib
 import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +15,9 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from shared.images.mini import drawings
 from shared.images.mini.drawings import drawing, source_folder, target_folder, write_source, write_target
-from shared.images.mini.render import SOURCE_CLASSES, TARGET_CLASSES, draw
+from shared.images.mini.render import SOURCE_CLASSES, TARGET_CLASSES, VERSION, draw
 from shared.networks.source import MINI_FILE
 from shared.runs.pretrain import CHANNELS, LAYERS, _accuracy, pretrain, save
 
@@ -104,7 +111,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         write_target(tmp_path / "t", counts=(3, 2), tick=interrupt)
-    assert list(tmp_path.iterdir()) == []
+    assert [p.name for p in tmp_path.iterdir()] == [".t.lock"]
 
 
 def test_a_folder_that_is_there_is_not_overwritten(tmp_path):
@@ -113,13 +120,93 @@ def test_a_folder_that_is_there_is_not_overwritten(tmp_path):
         write_target(tmp_path / "t")
 
 
-def test_the_cached_folder_is_drawn_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(write_target, "__defaults__", (0, (2, 1), None))
-    first = target_folder(tmp_path)
+def test_the_cached_folder_is_drawn_once(tmp_path):
+    first = target_folder(tmp_path, counts=(2, 1))
     before = {p: p.stat().st_mtime_ns for p in first.rglob("*.png")}
     assert len(before) == 6
-    assert target_folder(tmp_path) == first
+    assert target_folder(tmp_path, counts=(2, 1)) == first
     assert {p: p.stat().st_mtime_ns for p in first.rglob("*.png")} == before
+
+
+def test_an_empty_folder_and_what_a_stop_left_are_replaced(tmp_path):
+    folder = target_folder(tmp_path, counts=(1, 1))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (tmp_path / f".{folder.name}.partial" / "train" / "burger").mkdir(parents=True)
+    assert len(digests(target_folder(tmp_path, counts=(1, 1)))) == 4
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f".{folder.name}.lock", folder.name]
+    assert not (folder / "train" / "burger").exists()
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_any_number_of_processes_draws_the_same_files(tmp_path, monkeypatch, processes):
+    write_target(tmp_path / "one", counts=(7, 3))
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(processes)))
+    monkeypatch.setattr(drawings, "DRAWINGS_PER_PROCESS", 5)
+    started, ticks = [], []
+    popen = subprocess.Popen
+    monkeypatch.setattr("subprocess.Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
+    write_target(tmp_path / "several", counts=(7, 3), tick=lambda: ticks.append(1))
+    assert (len(started), len(ticks)) == (processes, 20)
+    files = {
+        folder: {p.relative_to(tmp_path / folder): p.read_bytes() for p in (tmp_path / folder).rglob("*.png")}
+        for folder in ("one", "several")
+    }
+    assert files["one"] == files["several"] and len(files["one"]) == 20
+
+
+def test_a_process_that_cannot_write_is_named_and_nothing_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(drawings, "DRAWINGS_PER_PROCESS", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+
+    def spoil():  # what is to be drawn last is a folder by then
+        for file in tmp_path.glob(".t.partial/test/*"):
+            (file / "0000.png").mkdir(exist_ok=True)
+
+    with pytest.raises(OSError, match="Is a directory") as caught:
+        write_target(tmp_path / "t", counts=(10, 1), tick=spoil)
+    assert str(tmp_path) in caught.value.filename
+    assert [p.name for p in tmp_path.iterdir()] == [".t.lock"]
+
+
+DRAW = """if True:
+    import sys
+    from shared.images.mini import drawings
+    ticks = []
+    drawings.target_folder(sys.argv[1], lambda: ticks.append(1), counts=(100, 60))
+    print(len(ticks))"""
+
+
+def draw_in_another_process(cache):
+    return subprocess.Popen(
+        [sys.executable, "-c", DRAW, str(cache)],
+        cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_of_two_processes_one_draws_and_the_other_finds_it(tmp_path):
+    both = [draw_in_another_process(tmp_path) for _ in range(2)]
+    done = [process.communicate(timeout=200) for process in both]
+    assert sorted(out for out, _ in done) == ["0\n", "320\n"], done
+
+
+def test_after_a_kill_nothing_goes_on_drawing_and_the_next_one_draws_it_all(tmp_path):
+    first = draw_in_another_process(tmp_path)
+    partial = tmp_path / f".mini-target-v{VERSION}.partial"
+    for _ in range(2000):
+        if any(partial.rglob("*.png")):
+            break
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert not (tmp_path / f"mini-target-v{VERSION}").exists()
+    time.sleep(1)  # a picture that was begun may be finished
+    before = sorted(partial.rglob("*.png"))
+    time.sleep(0.5)
+    assert 0 < len(before) < 320 and sorted(partial.rglob("*.png")) == before
+    out, err = draw_in_another_process(tmp_path).communicate(timeout=200)
+    assert (out, err) == ("320\n", "")
+    assert len(list((tmp_path / f"mini-target-v{VERSION}").rglob("*.png"))) == 320 and not partial.exists()
 
 
 def test_the_stored_weights_fit_the_network():

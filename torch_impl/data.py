@@ -16,7 +16,6 @@ from torchvision.transforms import ConvertImageDtype, v2
 from torchvision.transforms.v2.functional import crop, horizontal_flip, pil_to_tensor, resized_crop
 
 from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, view
-from shared.images.folders import is_image
 from shared.images.views import resized_side
 from torch_impl.training import seed_everything
 
@@ -54,10 +53,19 @@ def test_augs(size):
     )
 
 
+class ListedImages(ImageFolder):
+    """torchvision's image folder without its search: which files are read is said by a list, the same for both frameworks."""
+
+    def find_classes(self, directory):
+        return [], {}
+
+    def make_dataset(self, directory, *_, **__):
+        return []
+
+
 def image_folder(split, transform):
     """The images of `split` (a shared.images.splits.Split) in its order, each with its class index."""
-    # allow_empty: a hidden folder is no class
-    images = ImageFolder(split.folder, transform, is_valid_file=is_image, allow_empty=True)
+    images = ListedImages(split.folder, transform)
     images.samples = split.items
     return images
 

@@ -58,12 +58,15 @@ def make_trainer(net, experiment, device):
     )
 
 
-def train_fine_tuning(net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0):
+def train_fine_tuning(
+    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
+):
     """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at ten times the rate.
 
     train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
     called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after
-    `done` epochs with what `make_trainer` gave.
+    `done` epochs with what `make_trainer` gave. class_weights: (classes,) factors of the images' losses, which are then averaged
+    over all images as before.
     """
     trainer = trainer or make_trainer(net, experiment, device)
     loss = nn.CrossEntropyLoss(reduction="none")
@@ -76,6 +79,8 @@ def train_fine_tuning(net, train_batches, test_batches, experiment, device, on_e
             X, y = _to(device, X), y.to(device)
             y_hat = net.output(_frozen_features(net, X)) if experiment.frozen else net(X)
             l = loss(y_hat, y)
+            if class_weights is not None:
+                l = l * torch.tensor(class_weights, dtype=l.dtype, device=device)[y]
             trainer.zero_grad()
             l.mean().backward()  # the mean over this batch, a short last one too
             trainer.step()

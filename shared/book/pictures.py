@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-from shared.errors import UserError
+from shared.errors import UserError, printable
 from shared.experiments import WRONG_ROW
 from shared.images.folders import load_dataset
 from shared.images.mini.drawings import drawing
@@ -25,23 +25,29 @@ from shared.runs.frameworks import FRAMEWORKS, NAMES, implementation
 from shared.runs.record import Run, read_probabilities, read_runs
 
 RECORDS = Path(__file__).parent.parent / "results"
+MOST_ROWS = 50  # of a contact sheet; matplotlib draws up to 65,535 pixels
 
 
 @plt.rc_context(FONT)
 def contact_sheet(dataset: Dataset, path: Path, count: int = 8) -> Path:
-    """Write the first `count` training images of every class as one picture, a class a row. Returns `path`."""
-    rows = len(dataset.classes)
+    """Write the first `count` training images of every class as one picture, a class a row. Returns `path`.
+
+    Of more than MOST_ROWS classes the first ones are shown.
+    """
+    rows = min(len(dataset.classes), MOST_ROWS)
     figure, panels = plt.subplots(
         rows, count, figsize=(WIDTH / 8 * count, 1.05 * rows), constrained_layout=True, squeeze=False
     )
-    for label, (name, row) in enumerate(zip(dataset.classes, panels, strict=True)):
+    for label, (name, row) in enumerate(zip(dataset.classes[:rows], panels, strict=True)):
         chosen = [n for n, y in zip(dataset.train.names, dataset.train.labels, strict=True) if y == label]
         for panel in row:
             panel.set_axis_off()
         for panel, file in zip(row, chosen, strict=False):
             with Image.open(dataset.train.folder / file) as image:
-                panel.imshow(image.convert("RGB"))
-        row[0].set_title(name, loc="left")
+                image = image.convert("RGB")
+            image.thumbnail((256, 256))
+            panel.imshow(image)
+        row[0].set_title(printable(name), loc="left", parse_math=False)
     save_figure(figure, path, dpi=110)
     return path
 

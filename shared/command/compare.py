@@ -20,6 +20,7 @@ from shared.command.options import (
     LimitOption,
     OutOption,
     SourceOption,
+    SplitOption,
     Unset,
     WorkersOption,
     default_source,
@@ -68,6 +69,7 @@ def parity(
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
@@ -87,12 +89,12 @@ def parity(
     for name in names or ():
         experiments.experiment(name)
     source = source or default_source(data)
-    dataset, network = load_dataset(data, limit), load_source(source)
+    dataset, network = load_dataset(data, limit, split=split), load_source(source)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or experiments.CHAPTER
     ]
-    settings = {"limit": limit, "device": device.value, "workers": workers, "out": out, "resume": True}
+    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": out, "resume": True}
     jobs = [
         Job(e, f, seed, data, source, draws.value, **settings)
         for seed in range(seeds)
@@ -139,6 +141,7 @@ def diverge(
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.cpu,
     record: Annotated[Path, typer.Option(help="Also write every step to this JSON.", **Unset)] = None,
 ):
@@ -150,7 +153,7 @@ def diverge(
     overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
     for name in names:
         experiments.experiment(name, **overrides)
-    dataset, network = load_dataset(data, limit), load_source(source)
+    dataset, network = load_dataset(data, limit, split=split), load_source(source)
     chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
     command = " ".join(["hotdog", *sys.argv[1:]])
     found = measure_divergence(
@@ -183,6 +186,7 @@ def exercise(
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
     limit: LimitOption = None,
+    split: SplitOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
@@ -198,15 +202,15 @@ def exercise(
     if number is None:
         raise UserError("which exercise? Give its number, 1 to 4")
     source = source or default_source(data)
-    network, dataset = load_source(source), load_dataset(data, limit)
+    network, dataset = load_source(source), load_dataset(data, limit, split=split)
     fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
     if number == 2:
-        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT).fingerprint
+        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT, split).fingerprint
     if number == 4:
         check_rows(network, dataset)
     folder = out / f"exercise-{number}-{dataset.name}"
 
-    settings = {"limit": limit, "device": device.value, "workers": workers, "out": folder}
+    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": folder}
 
     def train(tasks, holdout):
         count = sum(map(len, tasks.values()))

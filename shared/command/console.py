@@ -1,7 +1,10 @@
 """What the command prints on."""
 
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 console = Console()
@@ -23,3 +26,29 @@ def print_table(header, rows):
     for line in rows:
         table.add_row(*map(escape, line))
     console.print(table)
+
+
+@contextmanager
+def progress_bar():
+    """A function (what is done, how far, of how many or None) that moves a bar on a terminal, one for each thing that is done.
+
+    A log gets a line where something begins that takes long.
+    """
+    begun = {}
+    if not console.is_terminal:
+
+        def tell(what, done, total):
+            if begun.setdefault(what, done) == done and not what.startswith("checking"):
+                say(f"{what} …")
+
+        yield tell
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+
+        def move(what, done, total):
+            if what not in begun:
+                begun[what] = bars.add_task(what, total=total)
+            bars.update(begun[what], completed=done, total=total)
+
+        yield move

@@ -9,12 +9,12 @@ import typer
 from rich.table import Table
 
 from shared.command.app import app, data_app, mini_app
-from shared.command.console import console, say
-from shared.command.options import Framework, FrameworkOption, Unset
+from shared.command.console import console, progress_bar, say
+from shared.command.options import DATA_HELP, Framework, FrameworkOption, SplitOption, Unset
 from shared.errors import reason_of
-from shared.files import write_atomically
+from shared.files import is_filled, write_atomically
 from shared.images.folders import cache_folder, load_dataset
-from shared.images.splits import describe
+from shared.images.splits import describe, remarks
 from shared.runs.frameworks import FRAMEWORKS, implementation
 
 
@@ -41,7 +41,7 @@ def doctor():
             healthy = False
             table.add_row(framework, "does not work", f"{type(error).__name__}: {reason_of(error)}")
     cache = cache_folder()
-    table.add_row("hotdog archive", "there" if (cache / "hotdog").is_dir() else "not downloaded", str(cache))
+    table.add_row("hotdog archive", "there" if is_filled(cache / "hotdog") else "not downloaded", str(cache))
     console.print(table)
     sys.exit(0 if healthy else 1)
 
@@ -67,15 +67,18 @@ def mini_build(
 
 @data_app.command("show")
 def data_show(
-    data: Annotated[str, typer.Argument(help="mini, hotdog or a folder {train,test}/<class>/.")] = "mini",
+    data: Annotated[str, typer.Argument(help=DATA_HELP)] = "mini",
+    split: SplitOption = None,
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("contact-sheet.png"),
-    count: Annotated[int, typer.Option(help="Images of each class.", min=1)] = 8,
+    count: Annotated[int, typer.Option(help="Images of each class.", min=1, max=64)] = 8,
 ):
-    """Write a contact sheet: the first training images of every class."""
+    """Say which images there are and write a contact sheet: the first training images of every class."""
     from shared.book.pictures import contact_sheet
 
-    dataset = load_dataset(data)
-    say(describe(dataset))
+    with progress_bar() as progress:
+        dataset = load_dataset(data, split=split, progress=progress)
+    for line in (describe(dataset), *remarks(dataset)):
+        say(line)
     say(f"Contact sheet: {contact_sheet(dataset, out, count)}")
 
 

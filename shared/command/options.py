@@ -38,8 +38,17 @@ DrawsOption = Annotated[
     ),
 ]
 FrameworkOption = Annotated[Framework, typer.Option(help="Which implementation.")]
-DataOption = Annotated[
-    str, typer.Option(help="mini (drawn), hotdog (d2l's archive) or a folder {train,test}/<class>/.")
+DATA_HELP = (
+    "mini (drawn), hotdog (d2l's archive), a folder {train,test}/<class>/ (or val, valid, validation), "
+    "a folder <class>/ or a CSV file of file,class (both with --split)."
+)
+DataOption = Annotated[str, typer.Option(help=DATA_HELP)]
+SplitOption = Annotated[
+    float,
+    typer.Option(
+        help="Images without test images: test on this share of every class, the same ones every time.",
+        show_default=False,
+    ),
 ]
 SourceOption = Annotated[
     str,

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, say
+from shared.command.console import console, print_table, progress_bar, say
 from shared.command.options import (
     DataOption,
     Device,
@@ -23,6 +23,7 @@ from shared.command.options import (
     OutOption,
     SeedOption,
     SourceOption,
+    SplitOption,
     Unset,
     VersionOption,
     WorkersOption,
@@ -35,6 +36,7 @@ from shared.networks.reading import load_source
 from shared.networks.rows import OTHER_ROWS
 from shared.runs.execute import Diverged, execute
 from shared.runs.find import completed_runs, refuse_changed
+from shared.runs.frameworks import NAMES
 from shared.runs.job import Job
 from shared.runs.processes import run_in_processes
 from shared.runs.record import read_runs
@@ -60,14 +62,13 @@ def default(
                 f"--{stray[0]} stands before {context.invoked_subcommand}; options of a command come after its name"
             )
         return
-    say("four experiments on drawn images, in both frameworks" if framework is Framework.both else "four experiments")
-    from shared.runs.curves import plot_runs
-
+    say(f"The chapter's experiments on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
     network = load_source("mini")
     preset = experiments.preset_of(network)
-    chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.CHAPTER]
+    chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.EXPERIMENTS]
     chosen.append(experiments.experiment("hotdog-row", preset, num_epochs=epochs, row=experiments.WRONG_ROW))
-    load_dataset("mini")  # draws the images once, before two processes want them
+    with progress_bar() as progress:
+        load_dataset("mini", progress=progress)  # draws the images once, before two processes want them
     folder = new_folder(out, "default")
     jobs = [
         Job(e, f, s, "mini", "mini", draws.value, device=device.value, out=folder)
@@ -78,6 +79,8 @@ def default(
     code = launch(jobs, together=True)
     found = [r for r in read_runs(folder) if r.status == "finished"]
     if found:
+        from shared.runs.curves import plot_runs
+
         console.print()
         print_table(*epochs_table(found))
         for sentence in sentences(found):
@@ -90,7 +93,7 @@ def default(
 @app.command()
 def run(
     names: Annotated[
-        list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.CHAPTER)}.")
+        list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.EXPERIMENTS)}.")
     ],
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
@@ -111,8 +114,12 @@ def run(
     lock_batch_norm: Annotated[
         bool, typer.Option("--lock-batch-norm", help="frozen: training normalises by the running statistics too.")
     ] = False,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Weigh the losses so that every class counts the same.")
+    ] = False,
     seed: SeedOption = (0,),
     limit: LimitOption = None,
+    split: SplitOption = None,
     holdout: Annotated[
         float, typer.Option(help="Test on this share of the training images instead (to choose rates).")
     ] = 0.0,
@@ -136,6 +143,7 @@ def run(
         "size": size,
         "other_row": other_row,
         "lock_batch_norm": lock_batch_norm or None,
+        "balance": balance or None,
     }
     for name in names:
         experiments.experiment(name)
@@ -144,14 +152,23 @@ def run(
     if lock_batch_norm and set(names) != {"frozen"}:
         raise UserError("--lock-batch-norm goes with the experiment frozen, and with no other")
     source = source or default_source(data)
-    dataset, network = load_dataset(data, limit, holdout), load_source(source)
+    with progress_bar() as progress:
+        dataset = load_dataset(data, limit, holdout, split, progress)
+    network = load_source(source)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
         for name in names
         for rate in lr or [None]
     ]
-    settings = {"limit": limit, "holdout": holdout, "device": device.value, "workers": workers, "out": out}
+    settings = {
+        "limit": limit,
+        "holdout": holdout,
+        "split": split,
+        "device": device.value,
+        "workers": workers,
+        "out": out,
+    }
     jobs = [
         Job(e, f, s, data, source, draws.value, **settings, resume=resume, keep_going=keep_going)
         for f in framework.names
@@ -185,8 +202,7 @@ def carry_out(jobs: list[Job], bars: bool = True):
     bars: show a progress bar where the console is a terminal (not for several processes at once). Raises FailedRun at the end where
     some diverged.
     """
-    dataset = load_dataset(jobs[0].data, jobs[0].limit, jobs[0].holdout)
-    network = load_source(jobs[0].source)
+    dataset, network = jobs[0].load()
     diverged = []
     for job in jobs:
         try:

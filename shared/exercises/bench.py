@@ -20,8 +20,6 @@ from shared.errors import UserError
 from shared.exercises.measurements import measured_with
 from shared.experiments import Experiment
 from shared.files import new_folder, write_atomically
-from shared.images.folders import load_dataset
-from shared.networks.reading import load_source
 from shared.runs.execute import execute
 from shared.runs.figures import HATCHES, save_figure
 from shared.runs.find import COMPLETE
@@ -187,8 +185,7 @@ def _settings_in(folder):
 
 def train_runs(jobs: list[Job], say):
     """Carry out jobs on the same images and source network, in this process; say a line for each."""
-    dataset = load_dataset(jobs[0].data, jobs[0].limit, jobs[0].holdout)
-    network = load_source(jobs[0].source)
+    dataset, network = jobs[0].load()
     for number, job in enumerate(jobs, 1):
         run, experiment = execute(job, dataset, network), job.experiment
         row = "" if experiment.row is None else f", row {experiment.row}, others {experiment.other_row}"

@@ -8,8 +8,6 @@ from scipy import stats
 from shared.errors import UserError
 from shared.experiments import WRONG_ROW
 from shared.files import write_atomically
-from shared.images.folders import load_dataset
-from shared.networks.reading import load_source
 from shared.networks.rows import reused_output
 from shared.networks.source import HOTDOG
 from shared.runs.frameworks import implementation
@@ -19,7 +17,7 @@ from shared.runs.machine import package_versions
 
 def measure_features(name: str, job: Job):
     """Measure `name` (one of MEASUREMENTS) as `job` would train, in this process, and write it to `out`/`name`-`framework`.json."""
-    dataset, network = load_dataset(job.data, job.limit), load_source(job.source)
+    dataset, network = job.load()
     size, batch_size = job.experiment.size, job.experiment.batch_size
     parts = {part: implementation(job.framework, part) for part in ("data", "nets", "training")}
     where, _ = parts["training"].choose_device(job.device)

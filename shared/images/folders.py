@@ -1,144 +1,160 @@
-"""Where the images are: drawn (`mini`), d2l's archive (`hotdog`), or any folder `{train,test}/<class>/` with images.
+"""Where the images are: drawn (`mini`), d2l's archive (`hotdog`), or the user's own, as folders of classes or as a list.
 
-Both frameworks read the same files through their own image-folder classes; this module says which files those are and in
-which order, and refuses what the two would read differently.
+Both frameworks read the same files; this module says which files those are and in which order, and refuses what the two would
+read differently.
 """
 
-import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from collections import Counter
 from pathlib import Path
 
 import platformdirs
-from PIL import Image
 
-from shared.errors import UserError, reason_of
+from shared.errors import UserError, printable, reason_of
+from shared.files import is_filled, user_path
+from shared.images.checks import check_image as check_image
+from shared.images.checks import fingerprint
 from shared.images.download import download, extract
-from shared.images.splits import Dataset, Split, stratified
+from shared.images.layouts import EXPECTED, Images, class_folders, listed_images, look_for_classes, train_and_test
+from shared.images.splits import SPLIT_SEED, Dataset, Split, left_out_lines, split_off, stratified
 
-# What Gluon's ImageFolderDataset reads; torchvision's ImageFolder would take more.
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+BUILT_IN = ("mini", "hotdog")
 
 
 def cache_folder() -> Path:
     """The user's cache folder for downloads and drawn images; HOTDOG_CACHE names another one."""
-    return Path(os.environ.get("HOTDOG_CACHE") or platformdirs.user_cache_dir("hotdog"))
+    return user_path(os.environ.get("HOTDOG_CACHE") or platformdirs.user_cache_dir("hotdog"))
 
 
-def is_image(path) -> bool:
-    """Whether the file name has an ending that both frameworks read, and is no hidden one (`._picture.jpg`)."""
-    return Path(path).suffix.lower() in IMAGE_ENDINGS and not Path(path).name.startswith(".")
+def load_dataset(
+    spec: str, limit: int | None = None, holdout: float = 0.0, split: float | None = None, progress=None
+) -> Dataset:
+    """The dataset `spec` names: `mini`, `hotdog`, or the user's own.
 
-
-def load_dataset(spec: str, limit: int | None = None, holdout: float = 0.0) -> Dataset:
-    """The dataset `spec` names: `mini`, `hotdog`, or a folder with train/<class>/ and test/<class>/.
+    The user's own is a folder with train/<class>/ and test/<class>/ (or val, valid, validation), a folder of <class>/, or a CSV
+    file of file,class. A folder that is called as one of the built-in ones is given as `./mini`.
 
     limit: keep at most this many images of each split, the classes in equal parts, chosen once and for all.
     holdout: the share of the training images to test on *instead of* the test images (for choosing hyperparameters).
+    split: the share of every class to test on, for images that come without test images; chosen by one seed for all.
+    progress: called with (what is being done, how far, of how many or None) while images are drawn, downloaded and checked.
     Raises UserError, in one line, for folders and files that cannot be used.
     """
     if limit is not None and limit < 1:
         raise UserError(f"the limit is {limit}; it must be at least 1")
     if not 0 <= holdout < 1:
         raise UserError(f"the held-out share is {holdout}; it must be at least 0 and below 1")
-    root = _root(spec)
-    classes, train = read_split(root / "train")
+    if split is not None and not 0 < split < 1:
+        raise UserError(f"the share to split off is {split}; it must be above 0 and below 1")
+    root = _root(spec, progress)
+    train, test, notes = _parts(root, split, holdout)
+    classes, left_out, listed = train.classes, train.left_out + (test.left_out if test else Counter()), root.is_file()
+    if test and test.classes != classes:
+        raise UserError(f"{root} has training classes {_few(classes)} but test classes {_few(test.classes)}")
+    train, test = train.split, test and test.split
+    if split:
+        train, test = split_off(train, split, classes)
     if holdout:
         held = stratified(train, max(len(classes), round(holdout * len(train))))
-        test = train.take(held)
-        train = train.take(sorted(set(range(len(train))) - set(held)))
+        test, train = train.take(held), train.take(sorted(set(range(len(train))) - set(held)))
         if set(train.labels) != set(test.labels):
             raise UserError(f"too few training images in {root} to hold {holdout:.0%} of them out")
-    else:
-        test_classes, test = read_split(root / "test")
-        if classes != test_classes:
-            raise UserError(
-                f"{root} has training classes {', '.join(classes)} but test classes {', '.join(test_classes)}"
-            )
     if limit is not None:
         if limit < len(classes):
             raise UserError(
                 f"the limit is {limit}, but {root} has {len(classes)} classes: keep at least one image of each"
             )
-        train, test = (split.take(stratified(split, limit)) for split in (train, test))
-    name = spec if spec in ("mini", "hotdog") else Path(root).resolve().name
-    return Dataset(name, classes, train, test, _check_and_fingerprint(train, test))
+        train, test = (part.take(stratified(part, limit)) for part in (train, test))
+    return Dataset(
+        spec if spec in BUILT_IN else _name(root),
+        classes,
+        train,
+        test,
+        fingerprint((train, test), _named(progress, "checking images"), classes if listed else None),
+        {"share": split, "seed": SPLIT_SEED} if split else None,
+        left_out,
+        notes,
+    )
 
 
-def read_split(folder: Path) -> tuple[tuple[str, ...], Split]:
-    """Class names and images of `folder/<class>/<file>`, both in sorted order.
+def load_test_images(spec: str, progress=None) -> tuple[str, tuple[str, ...], Split]:
+    """Name, classes and images to evaluate on: the test images of a dataset, or all images of a folder `<class>/` or a CSV file.
 
-    Raises UserError for a missing folder, fewer than two classes, a class without images, and files that only one of the
-    two frameworks would read.
+    What lies beside them and is not read is counted in a line on standard error.
+    Raises UserError as `load_dataset` does.
     """
-    if not folder.is_dir():
-        raise UserError(f"no such folder: {folder} (expected <class>/ folders with images in it)")
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if len(classes) < 2:
-        raise UserError(f"{folder} has {len(classes)} class folders; at least two are needed")
-    names, labels = [], []
-    for label, name in enumerate(classes):
-        files = sorted(entry.name for entry in (folder / name).iterdir())
-        strange = [file for file in files if not is_image(file) and not file.startswith(".")]
-        if strange:
-            raise UserError(
-                f"{folder / name / strange[0]} is no {', '.join(IMAGE_ENDINGS)} file: "
-                f"move it away ({len(strange)} such in this folder)"
-            )
-        files = [file for file in files if is_image(file)]
-        if not files:
-            raise UserError(f"{folder / name} has no images ({', '.join(IMAGE_ENDINGS)})")
-        names += [f"{name}/{file}" for file in files]
-        labels += [label] * len(files)
-    return tuple(classes), Split(folder, tuple(names), tuple(labels))
+    root = _root(spec, progress)
+    train, test, _ = (None, None, ()) if root.is_file() else train_and_test(root)
+    if train and not test:
+        raise UserError(f"{root} has no test images: to evaluate on its training images, give {train}")
+    images = listed_images(root) if root.is_file() else class_folders(test or root)
+    for line in left_out_lines(images.left_out):
+        print(f"hotdog: {line}", file=sys.stderr)
+    fingerprint((images.split,), _named(progress, "checking images"))
+    return _name(root), images.classes, images.split
 
 
-def _check_and_fingerprint(*splits):
-    digest = hashlib.sha256()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for split in splits:
-            contents = pool.map(_read_checked, [split.folder / name for name in split.names])
-            for name, content in zip(split.names, contents, strict=True):
-                digest.update(name.encode() + content)
-            digest.update(b"|")
-    return digest.hexdigest()[:16]
-
-
-def _read_checked(path):
-    try:
-        with Image.open(path) as image:
-            # Whatever the ending says; MPO is what some phones write as .jpg. The frameworks read other kinds, and more than
-            # 8 bits, each in its own way or not at all.
-            if image.format not in ("JPEG", "MPO", "PNG") or image.mode.startswith(("I", "F")):
-                raise UserError(
-                    f"{path} is a {image.format} image in mode {image.mode}: 8-bit JPEG and PNG files are read"
-                )
-            image.load()  # a cut-off JPEG has a good header; OpenCV would read it silently, Pillow would not
-        return hashlib.sha256(path.read_bytes()).digest()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"cannot read the image {path}: {reason_of(error)}") from None
-
-
-def _mini():
-    from shared.images.mini.drawings import target_folder
-
-    return target_folder(cache_folder())
-
-
-def _root(spec):
-    return {"mini": _mini, "hotdog": _hotdog}.get(spec, lambda: _folder(spec))()
-
-
-def _folder(spec):
-    path = Path(spec).expanduser()
-    if not path.is_dir():
+def _parts(root, split, holdout) -> tuple[Images, Images | None, tuple[str, ...]]:
+    """Images to train on, images to test on (None where they are yet to be split off or held out), and notes about the layout."""
+    train, test, others = (None, None, ()) if root.is_file() else train_and_test(root)
+    if test and split:
         raise UserError(
-            f"no such dataset: {spec} (give mini, hotdog, or a folder with train/<class>/ and test/<class>/)"
+            f"{root} has its test images in {test.name}/, so nothing is split off (--holdout tests on training images)"
         )
-    return path
+    if test and not train:
+        raise UserError(f"{root} has {test.name}/ but no train/ folder with images to train on")
+    if not train and not root.is_file():
+        look_for_classes(root)
+    if not (test or split or holdout):
+        raise UserError(
+            f"{root} has no test images ({'a list' if root.is_file() else 'no test/, val/, valid/ or validation/'}): "
+            "add --split 0.2 to test on 20 % of every class"
+        )
+    images = listed_images(root) if root.is_file() else class_folders(train or root)
+    notes = []
+    if split:
+        used = "is set aside and not used" if holdout else "is tested on, the others are trained on"
+        notes.append(
+            f"No test images came with these: {split:.0%} of every class, chosen by seed {SPLIT_SEED}, {used}."
+        )
+    if test and not holdout:
+        if test.name != "test":
+            notes.append(f"Tested on the images in {test.name}/.")
+        if others:
+            notes.append(
+                f"Not used: {', '.join(f'{name}/' for name in others)}; the test images are those in {test.name}/."
+            )
+    return images, class_folders(test) if test and not holdout else None, tuple(notes)
 
 
-def _hotdog():
+def _root(spec, progress=None):
+    return {"mini": _mini, "hotdog": _hotdog}.get(spec, lambda _: _own(spec))(progress)
+
+
+def _own(spec):
+    path = user_path(spec)
+    if path.is_dir() or path.is_file():
+        return path
+    if os.path.lexists(path):
+        raise UserError(f"{path} is neither a folder nor a file of a list (give mini, hotdog, {EXPECTED})")
+    raise UserError(f"no such dataset: {spec} (give mini, hotdog, {EXPECTED})")
+
+
+def _mini(progress):
+    from shared.images.mini.drawings import TARGET_TOTAL, target_folder
+
+    drawn = _named(progress, "drawing the images")
+    try:
+        return target_folder(cache_folder(), _counting(drawn, TARGET_TOTAL) if drawn else None)
+    except OSError as error:
+        raise UserError(
+            f"cannot draw the images: {error.filename or cache_folder()}: {error.strerror or reason_of(error)}. Make room or "
+            "rights there, or name another folder with HOTDOG_CACHE"
+        ) from None
+
+
+def _hotdog(progress):
     # d2l keeps the address and the SHA-1, and has a download() that does not check what it downloaded and goes over http.
     from d2l import torch as d2l
 
@@ -146,28 +162,38 @@ def _hotdog():
     if url.startswith(d2l.DATA_URL):
         url = url.replace("http://", "https://", 1)
     folder = cache_folder() / "hotdog"
-    if not folder.is_dir():
+    if not is_filled(folder):
         archive = cache_folder() / url.rsplit("/", 1)[-1]
-        download(url, archive, sha1)
+        try:
+            download(url, archive, sha1, _named(progress, "downloading hotdog.zip"))
+        except UserError as error:
+            here = " There is a folder hotdog here: give it as --data ./hotdog." if Path("hotdog").is_dir() else ""
+            raise UserError(f"{error}{here}") from None
         extract(archive, folder, "hotdog")
     return folder
 
 
-def check_image(file: Path):
-    """Raise UserError unless `file` is an image that both frameworks read."""
-    if not Path(file).is_file():
-        raise UserError(f"no such file: {file}")
-    if not is_image(file):
-        raise UserError(f"{file} is no {', '.join(IMAGE_ENDINGS)} file")
-    _read_checked(Path(file))
+def _named(progress, what):
+    return progress and (lambda done, total: progress(what, done, total))
 
 
-def load_test_images(spec: str) -> tuple[str, tuple[str, ...], Split]:
-    """Name, classes and images to evaluate on: the test images of a dataset, or of a folder `<class>/<file>` as it is.
+def _counting(progress, total):
+    """A function that counts how often it is called."""
+    done = 0
 
-    Raises UserError as `load_dataset` does.
-    """
-    root = _root(spec)
-    classes, split = read_split(root / "test" if (root / "test").is_dir() else root)
-    _check_and_fingerprint(split)
-    return root.resolve().name, classes, split
+    def tick():
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    return tick
+
+
+def _name(root):
+    """What runs on these images are called: the folder's or file's name, such that it can be part of a file's name itself."""
+    name = printable(root.resolve().stem if root.is_file() else root.resolve().name) or "images"
+    return name.encode()[:100].decode(errors="ignore")
+
+
+def _few(names):
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} others" if len(names) > 10 else "")

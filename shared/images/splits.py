@@ -1,14 +1,18 @@
 """Images with their class indices, split into those to train on and those to test on."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from shared.errors import UserError
+from shared.errors import UserError, printable
+from shared.images.checks import ONLY_TORCH
 
 HOTDOG_CLASS = "hotdog"
+SPLIT_SEED = 0  # of the share of every class that is split off for testing; one for all, so that runs can be compared
+MANY_CLASSES = 20  # more than these are not listed one by one
+IMBALANCE = 3  # how many times as many images of one class as of another are pointed out
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test images of the same classes; `fingerprint` is a SHA-256 (16 digits) over names and contents."""
+    """Training and test images of the same classes; `fingerprint` is a SHA-256 (16 digits) over names and contents.
+
+    split: where the images came without a split, the share of every class that is tested on, and the seed that chose it.
+    left_out: how many entries of each kind (`.db`, `hidden`, `.webp`) lie beside the images and are not read. notes: what else
+    is to be known about the layout, in sentences.
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Split
     test: Split
     fingerprint: str
+    split: dict | None = None
+    left_out: Counter = field(default_factory=Counter, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def hotdog_slot(self) -> int:
@@ -72,8 +84,70 @@ def stratified(split, limit):
     return sorted(chosen)
 
 
+def split_off(split: Split, share: float, classes, seed: int = SPLIT_SEED) -> tuple[Split, Split]:
+    """(what is left, what is split off): the `share` of every class, at least one image of it, drawn by `seed` class by class.
+
+    Raises UserError for a class of one image.
+    """
+    off = []
+    for label, name in enumerate(classes):
+        own = [i for i, y in enumerate(split.labels) if y == label]
+        if len(own) < 2:
+            raise UserError(f"{split.folder} has only one image of {name}: at least two are needed to split them")
+        number = min(max(round(share * len(own)), 1), len(own) - 1)
+        off += np.random.default_rng([seed, label]).permutation(own)[:number].tolist()
+    return split.take(sorted(set(range(len(split))) - set(off))), split.take(sorted(off))
+
+
+def class_weights(split: Split) -> np.ndarray:
+    """Weight of every class, (classes,) float64: inversely proportional to its number of images, on average 1 over the images.
+
+    The n images of K classes, c of them of one class, give that class n / (K c): every class then weighs the same in all.
+    """
+    counts = np.bincount(split.labels)
+    if not counts.all():
+        raise UserError(f"{split.folder} has no image of class {int(counts.argmin())}, so no weight for it")
+    return len(split) / (len(counts) * counts)
+
+
 def describe(dataset: Dataset) -> str:
     """`hotdog: 2000 training and 800 test images; hotdog 1000 + 400, not-hotdog 1000 + 400`."""
     train, test = Counter(dataset.train.labels), Counter(dataset.test.labels)
-    classes = (f"{name} {train[i]} + {test[i]}" for i, name in enumerate(dataset.classes))
-    return f"{dataset.name}: {len(dataset.train)} training and {len(dataset.test)} test images; " + ", ".join(classes)
+    classes = [f"{name} {train[i]} + {test[i]}" for i, name in enumerate(dataset.classes)]
+    if len(classes) > MANY_CLASSES:
+        ranked = sorted(range(len(classes)), key=lambda i: -train[i])
+        classes = [f"{len(classes)} classes, from {classes[ranked[0]]} to {classes[ranked[-1]]}"]
+    return printable(
+        f"{dataset.name}: {len(dataset.train)} training and {len(dataset.test)} test images; {', '.join(classes)}"
+    )
+
+
+def remarks(dataset: Dataset) -> list[str]:
+    """What a user should know about these images before training on them, a line each: what was left out, split, unbalanced."""
+    lines = [*dataset.notes, *left_out_lines(dataset.left_out)]
+    counts = Counter(dataset.train.labels)
+    most, least = max(counts, key=counts.get), min(counts, key=counts.get)
+    if counts[most] > IMBALANCE * counts[least]:
+        lines.append(
+            f"Unbalanced: {counts[most]} training images of {dataset.classes[most]}, {counts[least]} of "
+            f"{dataset.classes[least]}; --balance weighs the classes so that each counts as much."
+        )
+    return [printable(line) for line in lines]
+
+
+def left_out_lines(left_out: Counter) -> list[str]:
+    """What lies beside the images and is not read, in up to two sentences: what one framework would read, and what neither."""
+    alone = {kind: n for kind, n in left_out.items() if kind in ONLY_TORCH}
+    others = {kind: n for kind, n in left_out.items() if kind not in ONLY_TORCH}
+    lines = []
+    if alone:
+        lines.append(
+            f"Left out: {_counted(alone)}, which PyTorch would read and Gluon would not; save them as .png or .jpg to use them."
+        )
+    if others:
+        lines.append(f"Left out, as neither framework reads them: {_counted(others)}.")
+    return lines
+
+
+def _counted(kinds):
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))

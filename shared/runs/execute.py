@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from shared.epochs import EpochMetrics
 from shared.errors import FailedRun, UserError, reason_of
 from shared.files import new_folder, write_atomically
-from shared.images.splits import Dataset
+from shared.images.splits import Dataset, class_weights
 from shared.networks.architecture import recognise
 from shared.networks.source import Source
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
@@ -156,7 +156,10 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch):
 
     run.status, run.error, run.finished, run.process = "running", None, None, this_process()
     run.save()
-    training.train_fine_tuning(net, watch(train_batches), test_batches, experiment, device, record, trainer, done)
+    weights = class_weights(dataset.train) if experiment.balance else None
+    training.train_fine_tuning(
+        net, watch(train_batches), test_batches, experiment, device, record, trainer, done, weights
+    )
     if not job.numbers_only:
         if not last:  # stopped after its last epoch, with only this to do
             last["probabilities"], last["labels"] = training.predict_probabilities(net, test_batches, device)

@@ -17,6 +17,7 @@ COLOURS = {
     "finetune": "#d55e00",
     "scratch": "#0072b2",
     "frozen": "#009e73",
+    "frozen-locked": "#56b4e9",
     "hotdog-row": "#cc79a7",
 }
 WIDTH = 7

@@ -7,7 +7,9 @@ from pathlib import Path
 from shared.errors import UserError
 from shared.experiments import Experiment
 from shared.images.draws import DRAWS, SHARED
+from shared.images.folders import load_dataset
 from shared.images.splits import Dataset
+from shared.networks.reading import load_source
 from shared.networks.source import Source
 
 
@@ -15,7 +17,7 @@ from shared.networks.source import Source
 class Job:
     """What the command builds, what a process is given, what is carried out.
 
-    data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout: as
+    data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout, split: as
     `load_dataset` takes them. numbers_only: keep neither weights nor probabilities. keep_going: train on where the loss explodes.
     resume: go on with an unfinished run of the same job where there is one.
     """
@@ -28,6 +30,7 @@ class Job:
     draws: str = SHARED
     limit: int | None = None
     holdout: float = 0.0
+    split: float | None = None
     device: str = "auto"
     workers: int = 0
     out: Path = Path("runs")
@@ -38,6 +41,10 @@ class Job:
     def __post_init__(self):
         if self.draws not in DRAWS:
             raise UserError(f"draws is {self.draws!r}: choose from {', '.join(DRAWS)}")
+
+    def load(self, progress=None) -> tuple[Dataset, Source]:
+        """The job's images and source network."""
+        return load_dataset(self.data, self.limit, self.holdout, self.split, progress), load_source(self.source)
 
     def check(self, dataset: Dataset, source: Source):
         """Raise UserError for what can be refused before anything is trained."""

@@ -34,7 +34,7 @@ GLUON_NETS, TORCH_NETS = "gluon_impl/nets.py", "torch_impl/nets.py"
 GLUON_TRAINING, TORCH_TRAINING = "gluon_impl/training.py", "torch_impl/training.py"
 RESNET_V2 = "torch_impl/resnet_v2.py"
 
-IMAGE_FOLDER = "ImageFolder(split.folder, transform, is_valid_file=is_image, allow_empty=True)"
+IMAGE_FOLDER = "ListedImages(split.folder, transform)"
 HEAD_GROUP = '{"params": net.output.parameters(), "lr": learning_rate * head_lr_mult},'
 FEATURES_GROUP = '{"params": [p for p in net.features.parameters() if p.requires_grad]},'
 NAMED_TENSORS = "return {name: tensor for name, tensor in net.state_dict().items() if"
@@ -43,12 +43,12 @@ FAULTS = (
     # pixels
     fault(
         "class order flipped", TORCH_DATA, 1, "labels: hotdog/",
-        IMAGE_FOLDER, "ImageFolder(split.folder, transform, lambda label: 1 - label, is_valid_file=is_image, allow_empty=True)",
+        IMAGE_FOLDER, "ListedImages(split.folder, transform, lambda label: 1 - label)",
     ),
     fault(
         "BGR for RGB", GLUON_DATA, 1, "decoded pixels: hotdog/",
-        "ImageFolderDataset(str(split.folder))",
-        "ImageFolderDataset(str(split.folder), transform=lambda image, label: (image[:, :, ::-1], label))",
+        "ListedImages(str(split.folder))",
+        "ListedImages(str(split.folder), transform=lambda image, label: (image[:, :, ::-1], label))",
     ),
     fault(
         "images turned by their EXIF tag", TORCH_DATA, 1, "turned.jpg has shape",
