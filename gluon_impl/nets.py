@@ -12,6 +12,7 @@ from mxnet import init, np, npx
 from mxnet.gluon import nn
 from mxnet.gluon.model_zoo import vision
 
+from gluon_impl.resnet_v1b import ResNetV1b
 from shared.networks.architecture import check_tensors
 from shared.networks.names import canonical_from_gluon
 from shared.networks.rows import reused_output
@@ -21,11 +22,16 @@ npx.set_np()
 
 def build_net(architecture):
     """A network of `architecture` whose parameters are not initialised yet: images (N, 3, H, W) -> logits (N, classes)."""
+    layers, channels, classes = list(architecture.layers), list(architecture.channels), architecture.classes
+    if architecture.block == "bottleneck_v1b":
+        return ResNetV1b(layers, channels, classes)
     net_class, block = {
-        1: (vision.ResNetV1, vision.BasicBlockV1),
-        2: (vision.ResNetV2, vision.BasicBlockV2),
-    }[architecture.version]
-    return net_class(block, list(architecture.layers), list(architecture.channels), architecture.classes)
+        (1, "basic"): (vision.ResNetV1, vision.BasicBlockV1),
+        (1, "bottleneck"): (vision.ResNetV1, vision.BottleneckV1),
+        (2, "basic"): (vision.ResNetV2, vision.BasicBlockV2),
+        (2, "bottleneck"): (vision.ResNetV2, vision.BottleneckV2),
+    }[architecture.version, architecture.block]
+    return net_class(block, layers, channels, classes)
 
 
 def pretrained_net(source):
@@ -101,6 +107,7 @@ def set_tensors(net, tensors):
 
 
 def _named_params(net):
-    version = 1 if isinstance(net, vision.ResNetV1) else 2
+    layouts = {ResNetV1b: "1b", vision.ResNetV1: 1, vision.ResNetV2: 2}
+    version = next(layout for net_class, layout in layouts.items() if isinstance(net, net_class))
     # The names that save_parameters writes; collect_params() of MXNet 1.9 numbers the layers of the whole process instead.
     return {canonical_from_gluon(name, version): param for name, param in net._collect_params_with_prefix().items()}

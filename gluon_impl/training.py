@@ -65,8 +65,9 @@ def train_fine_tuning(
     trainer = trainer or make_trainer(net, experiment, device)
     net.hybridize(static_alloc=True)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    evaluate = _evaluator(net, test_batches, device, experiment.frozen)
     if done == 0:
-        on_epoch(_evaluated(net, test_batches, device, epoch=0))
+        on_epoch(_metrics(evaluate(), epoch=0))
     for epoch in range(done + 1, experiment.num_epochs + 1):
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
         for X, y in train_batches:
@@ -85,7 +86,7 @@ def train_fine_tuning(
         seconds = time.perf_counter() - start
         trained = {"train_loss": loss_sum / count, "train_accuracy": correct / count}
         speed = {"seconds": seconds, "images_per_second": count / seconds}
-        on_epoch(_evaluated(net, test_batches, device, epoch=epoch, **trained, **speed))
+        on_epoch(_metrics(evaluate(), epoch=epoch, **trained, **speed))
 
 
 def _frozen_features(net, X):
@@ -94,11 +95,19 @@ def _frozen_features(net, X):
         return net.features(X)
 
 
-def _evaluated(net, batches, device, **trained):
-    probabilities, labels = predict_probabilities(net, batches, device)
+def _evaluator(net, batches, device, frozen):
+    """What gives probabilities and labels of the test images, as `predict_probabilities` does, after every epoch."""
+    if not frozen:
+        return lambda: predict_probabilities(net, batches, device)
+    features, labels = predict_features(net, batches, device)  # once: in evaluation, frozen features stay as they are
+    features = np.array(features, dtype=features.dtype, ctx=device)
+    return lambda: (npx.softmax(net.output(features)).asnumpy(), labels)
+
+
+def _metrics(tested, **trained):
+    probabilities, labels = tested
     accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-    tested = {"test_accuracy": accuracy, "test_probabilities": probabilities, "test_labels": labels}
-    return EpochMetrics(**trained, **tested)
+    return EpochMetrics(test_accuracy=accuracy, test_probabilities=probabilities, test_labels=labels, **trained)
 
 
 def get_trainer_tensors(trainer):

@@ -1,14 +1,30 @@
-"""Fixtures for all tests: tiny images, a thin network, an empty cache, and the real things where HOTDOG_REAL names their folder."""
+"""Options and fixtures for all tests: tiny images, a thin network, an empty cache, the real things where HOTDOG_REAL names them."""
 
 import os
 from pathlib import Path
 
+# One thread for each of the processes that share the tests; before anything loads a framework, or asks for all cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from helpers import THIN, random_tensors, write_images
+from parity import ledger
 from safetensors.numpy import save_file
 
 import gluon_impl  # noqa: F401 (on NumPy 2 it has to come before MXNet)
 from shared.networks.architecture import Architecture
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", choices=("cpu", "gpu"), default="cpu", help="where the parity tests run")
+    parser.addoption(
+        "--parity-record", metavar="FILE", help="also write what the parity tests measured to this JSON file"
+    )
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not hasattr(config, "workerinput"):  # one of several test processes has seen a part only
+        ledger.summarise(terminalreporter, config)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import write_images
 from PIL import Image
 
-from conftest import write_images
 from shared.errors import UserError, guarded, printable
 from shared.files import open_regular
 from shared.images.checks import MAX_BYTES, check_image
@@ -112,6 +112,15 @@ def test_strange_files_are_refused_by_name(images, kind, recwarn):
             use()
         assert str(caught.value).isprintable()
     assert not recwarn.list
+
+
+def test_the_first_is_named_and_the_others_are_counted(images):
+    for i in range(12):
+        Image.new("RGB", (1, 1)).save(images / "train" / "hotdog" / f"pixel{i:02d}.png")
+    with pytest.raises(
+        UserError, match=r"pixel00.png has 1 x 1 .*\(11 more cannot be used; the last: .*pixel11.png has 1"
+    ):
+        load_dataset(str(images))
 
 
 def test_a_file_that_may_not_be_read_is_named():

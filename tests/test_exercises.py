@@ -10,23 +10,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import THIN, random_tensors, write_images
 from safetensors.numpy import save_file
 
-from conftest import THIN, random_tensors, write_images
 from shared.errors import UserError
-from shared.exercises.bench import Bench, half_interval, recorded, spread, train_runs, write
-from shared.exercises.freezing import freezing
-from shared.exercises.hotdog_row import hotdog_row
+from shared.exercises import freezing, hotdog_row, rates, tuning
+from shared.exercises.bench import Bench, recorded, train_runs
 from shared.exercises.index import EXERCISES
-from shared.exercises.measurements import _detector, check_rows, measure_features, row_scores, stability_limit
-from shared.exercises.rates import learning_rate
-from shared.exercises.tuning import HOLDOUT, tuning
+from shared.exercises.intervals import difference, each, end_of_sweep, listed, t_interval
+from shared.exercises.measurements import check_rows, detector, measure_features, row_scores, stability_limit
+from shared.exercises.report import report_on, write
+from shared.exercises.tuning import HOLDOUT
 from shared.experiments import experiment
 from shared.images.folders import load_dataset
 from shared.networks.architecture import Architecture
 from shared.networks.reading import load_source
-from shared.runs.frameworks import FRAMEWORKS, implementation
-from shared.runs.record import Run
+from shared.runs.frameworks import FRAMEWORKS, NAMES, implementation
+from shared.runs.job import Job
+from shared.runs.record import Run, read_runs
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = {1: 14, 2: 6, 3: 3, 4: 6}  # different ones in an exercise
@@ -48,16 +49,19 @@ def material(tmp_path_factory):
 def bench_of(material, folder, trained):
     """A bench that trains in this process and notes in `trained` what it was asked to train."""
     data, source = material
+    settings = {"device": "cpu", "out": folder, "numbers_only": True, "keep_going": True}
 
     def launch(tasks, holdout):
         for framework in tasks:
             trained.extend((framework, *task, holdout) for task in tasks[framework])
-            train_runs(framework, tasks, data, source, None, holdout, "cpu", 0, folder, lambda line: None)
+            jobs = [Job(e, framework, seed, data, source, holdout=holdout, **settings) for e, seed in tasks[framework]]
+            train_runs(jobs, lambda line: None)
 
     def inspect(name, frameworks):
         for framework in frameworks:
             trained.append((framework, name))
-            measure_features(framework, name, data, source, None, 32, 8, "cpu", 0, folder)
+            arm = experiment("finetune", size=32, batch_size=8)
+            measure_features(name, Job(arm, framework, 0, data, source, **settings))
 
     fingerprints = {"data": load_dataset(data).fingerprint, "source": load_source(source).fingerprint}
     fingerprints["held out"] = load_dataset(data, holdout=HOLDOUT).fingerprint
@@ -73,13 +77,19 @@ def bench_of(material, folder, trained):
 def test_an_exercise_trains_once_and_says_the_same_from_its_records(number, material, tmp_path):
     trained = []
     bench = replace(bench_of(material, tmp_path / "exercise", trained), seeds=SEEDS[number])
-    report = EXERCISES[number](bench)
+    report = report_on(EXERCISES[number], bench)
     trainings = [task for task in trained if len(task) > 2]
     experiments = {e for _, e, *_ in trainings}
     # exercise 2 also trains what it starts from, and what it chose may differ in the number of epochs
     assert EXPERIMENTS[number] <= len(experiments) <= EXPERIMENTS[number] + 4 * (number == 2)
     assert {f for f, *_ in trained} == set(FRAMEWORKS)
     assert len(trainings) == len(set(trainings))
+    # Arms that start from the source and reuse no row begin with the same network, in both frameworks.
+    starts = {}
+    for run in read_runs(bench.folder):
+        if run.experiment["start"] == "source" and run.experiment["row"] is None and number != 2:
+            starts.setdefault(run.seed, set()).add(run.epochs[0]["test_accuracy"])
+    assert all(len(accuracies) == 1 for accuracies in starts.values())
     assert report.tables and all(len(row) == len(header) for _, header, rows in report.tables for row in rows)
     assert all("Gluon" in " ".join([*header]) for _, header, _ in report.tables[-1:])
     assert "Gluon" in " ".join(report.answer) and "PyTorch" in " ".join(report.answer)
@@ -88,9 +98,9 @@ def test_an_exercise_trains_once_and_says_the_same_from_its_records(number, mate
     write(bench, report, {"command": "a test"})
     assert report.markdown() in (bench.folder / "answer.md").read_text(encoding="utf-8")
     trained.clear()
-    assert EXERCISES[number](bench).markdown() == report.markdown()
-    assert trained == []
-    assert EXERCISES[number](recorded(bench.folder)).markdown() == report.markdown()
+    again = report_on(EXERCISES[number], bench)
+    assert trained == [] and again.markdown() == report.markdown() and again.numbers == report.numbers
+    assert report_on(EXERCISES[number], recorded(bench.folder)).numbers == report.numbers
 
 
 def test_an_interrupted_exercise_goes_on_where_it_was(material, tmp_path):
@@ -106,10 +116,13 @@ def test_an_interrupted_exercise_goes_on_where_it_was(material, tmp_path):
         bench.train([experiment("frozen", size=32, num_epochs=0, learning_rate=rate) for rate in (0.1, 0.2, 0.3)])
     bench.launch = everything
     trained.clear()
-    found = bench.train([experiment("frozen", size=32, num_epochs=0, learning_rate=rate) for rate in (0.1, 0.2, 0.3)])
-    assert len(trained) == 10
-    assert [per["torch"][1].experiment["learning_rate"] for per in found] == [0.1, 0.2, 0.3]
-    assert [per["torch"][1].seed for per in found] == [1, 1, 1]
+    arms = [experiment("frozen", size=32, num_epochs=0, learning_rate=rate) for rate in (0.1, 0.2, 0.3)]
+    runs = bench.train(arms)
+    assert len(trained) == 10 and list(runs) == arms
+    for arm in arms:
+        for framework in FRAMEWORKS:
+            assert [run.seed for run in runs[arm][framework]] == [0, 1]
+            assert {run.experiment["learning_rate"] for run in runs[arm][framework]} == {arm.learning_rate}
 
 
 def test_runs_on_other_images_and_held_out_ones_are_not_reused(material, tmp_path):
@@ -129,21 +142,21 @@ def test_features_at_another_size_or_of_a_broken_record_are_measured_anew(materi
     trained = []
     bench = bench_of(material, tmp_path / "exercise", trained)
     bench.frameworks = ["torch"]
-    first = bench.measure("limit")
-    assert bench.measure("limit") == first and len(trained) == 1
+    first = bench.measurement("limit")
+    assert bench.measurement("limit") == first and len(trained) == 1
     bench.overrides["size"] = 40
     bench.inspect = None
     with pytest.raises(UserError, match="no limit-torch.json"):
-        bench.measure("limit")
+        bench.measurement("limit")
     bench.overrides["size"] = 32
     (bench.folder / "limit-torch.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match="no limit-torch.json"):
-        bench.measure("limit")
+        bench.measurement("limit")
 
 
 def test_an_answer_to_other_settings_is_kept(tmp_path):
     bench = made_up(tmp_path, lambda f, e, seed: 0.9)
-    report = freezing(bench)
+    report = report_on(freezing, bench)
     write(bench, report, {"limit": 8})
     report.save_picture(tmp_path / "picture.png")
     write(bench, report, {"limit": 8})
@@ -181,7 +194,7 @@ def test_a_rows_detector_decides_as_the_network_with_that_row_does(framework, ma
         nets.reuse_row(net, source, source.row("hotdog"), 0, other_row)
         p, labels = training.predict_probabilities(net, batches, device)
         logit = np.log(p[:, 0].astype(float)) - np.log(p[:, 1].astype(float))
-        assert scores["fills"][other_row] == pytest.approx(_detector(logit, labels == 0))
+        assert scores["fills"][other_row] == pytest.approx(detector(logit, labels == 0))
         found.add(tuple(scores["fills"][other_row].values()))
         if other_row == "mean":
             assert scores["rows"][0] == {"label": "hotdog", **scores["fills"]["mean"]}
@@ -192,7 +205,7 @@ def test_a_rows_detector_decides_as_the_network_with_that_row_does(framework, ma
 
 def test_auc_is_the_share_of_pairs_in_the_right_order():
     scores, is_hotdog = np.array([3.0, 1.0, 2.0, -1.0, 2.0]), np.array([True, True, False, False, False])
-    found = _detector(scores, is_hotdog)
+    found = detector(scores, is_hotdog)
     assert found["auc"] == pytest.approx((3 + 1) / 6)
     assert found["accuracy"] == pytest.approx(3 / 5)
 
@@ -240,10 +253,10 @@ def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, secon
             where = {"used": device, "gpu": gpu, "threads": 1, "cpu": "a processor"}
             return Run(tmp_path, e.as_dict(), f, seed, {"classes": ["a", "b"]}, {}, where, {}, memory, epochs=epochs)
 
-        return [{f: [run(f, e, s) for s in seeds or bench.seeds] for f in bench.frameworks} for e in wanted]
+        return {e: {f: [run(f, e, s) for s in seeds or bench.seeds] for f in bench.frameworks} for e in wanted}
 
     bench = Bench(tmp_path, "chapter", [0, 1], overrides={"size": 32})
-    bench.train = lambda wanted, holdout=0.0, seeds=None: train(wanted, holdout, seeds)
+    bench.train = lambda arms, holdout=0.0, seeds=None: train(arms, holdout, seeds)
     return bench
 
 
@@ -256,8 +269,8 @@ def test_exercise_1_says_where_it_does_best_where_it_breaks_and_which_layer(tmp_
         return (0.5 if broke else 0.8 + (e.learning_rate == 0.01) * 0.1) + 0.001 * seed
 
     bench = made_up(tmp_path, accuracy, loss=lambda e: abs(e.learning_rate - 0.03))
-    bench.measure = lambda name: {f: {"limit": 0.05} for f in FRAMEWORKS}
-    report = learning_rate(bench)
+    bench.measurement = lambda name: {f: {"limit": 0.05} for f in FRAMEWORKS}
+    report = report_on(rates, bench)
     text = " ".join(report.answer)
     assert "does best with 0.901 ± 0.006 at 0.01 in Gluon" in text
     assert "and breaks at 0.3 in Gluon and at 0.3 in PyTorch" in text
@@ -267,8 +280,8 @@ def test_exercise_1_says_where_it_does_best_where_it_breaks_and_which_layer(tmp_
     assert "with the features at 0.3, 10 times that rate for the output layer costs 30.0 ± 0.0 points" in text
     assert text.count("it is the output layer that breaks first") == 2
     bench = made_up(tmp_path, lambda f, e, seed: 0.9)
-    bench.measure = lambda name: {f: {"limit": 0.05} for f in FRAMEWORKS}
-    text = " ".join(learning_rate(bench).answer)
+    bench.measurement = lambda name: {f: {"limit": 0.05} for f in FRAMEWORKS}
+    text = " ".join(report_on(rates, bench).answer)
     assert "breaks at no rate tried in Gluon" in text and "no rate tried breaks the output layer alone" in text
     assert "at 0.001 (the lowest rate tried; the seeds do not tell it from 6 of the 6 others) in Gluon" in text
     assert "It is undecided in Gluon and undecided in PyTorch" in text
@@ -291,11 +304,11 @@ def test_exercise_2_says_what_tuning_did(tmp_path, finetune, scratch, tuned_fine
         return of[tuned] + 0.01 * seed
 
     bench = made_up(tmp_path, accuracy, holdout=lambda e: e.learning_rate)  # the highest rate is chosen
-    report = tuning(bench)
+    report = report_on(tuning, bench)
     assert says in " ".join(report.answer)
     assert [row[1] for row in report.tables[0][2] if row[3] == "chosen"] == ["0.03", "0.3"]
     bench = made_up(tmp_path, accuracy, holdout=lambda e: -abs(e.learning_rate - given[e.name].learning_rate))
-    assert "chose the given rate for finetune and scratch" in tuning(bench).answer[0]
+    assert "chose the given rate for finetune and scratch" in report_on(tuning, bench).answer[0]
 
 
 def test_exercise_3_says_ahead_behind_or_undecided(tmp_path):
@@ -303,7 +316,7 @@ def test_exercise_3_says_ahead_behind_or_undecided(tmp_path):
         locked = 0.9 if f == "gluon" else 0.5 + 0.4 * seed
         return locked if e.lock_batch_norm else 0.7 if e.frozen else 0.8
 
-    report = freezing(made_up(tmp_path, accuracy))
+    report = report_on(freezing, made_up(tmp_path, accuracy))
     text = " ".join(report.answer)
     assert (
         "normalised by the batch: 10.0 ± 0.0 points (ahead) in Gluon and 10.0 ± 0.0 points (ahead) in PyTorch" in text
@@ -316,7 +329,7 @@ def test_exercise_3_says_ahead_behind_or_undecided(tmp_path):
 
 
 def test_exercise_3_claims_no_memory_for_a_graphics_card(tmp_path):
-    report = freezing(made_up(tmp_path, lambda f, e, seed: 0.9, device="cuda"))
+    report = report_on(freezing, made_up(tmp_path, lambda f, e, seed: 0.9, device="cuda"))
     caption, header, rows = report.tables[0]
     assert "memory" not in " ".join([caption, *header, *report.answer])
     assert "images loaded, on a graphics card." in caption
@@ -328,17 +341,17 @@ def test_exercise_4_says_what_the_row_is_worth(tmp_path):
     def accuracy(f, e, seed):
         return {"finetune": 0.7, "hotdog-row": 0.6 if f == "gluon" else 0.75 + 0.2 * seed}[e.name]
 
-    def detector(auc, accuracy=0.6):
+    def scored(auc, accuracy=0.6):
         return {"auc": auc, "accuracy": accuracy}
 
     rows = [
-        {"label": n, **detector(a)} for n, a in (("hotdog", 0.9), ("photocopier", 0.3), ("apple", 0.95), ("mug", 0.5))
+        {"label": n, **scored(a)} for n, a in (("hotdog", 0.9), ("photocopier", 0.3), ("apple", 0.95), ("mug", 0.5))
     ]
-    fills = {"mean": detector(0.9, 0.55), "nearest": detector(0.92, 0.8), "zero": detector(0.8, 0.5)}
+    fills = {"mean": scored(0.9, 0.55), "nearest": scored(0.92, 0.8), "zero": scored(0.8, 0.5)}
     scores = {"images": 400, "hotdog": 0, "wrong": 1, "rows": rows, "fills": fills, "scores": {}}
     bench = made_up(tmp_path, accuracy)
-    bench.measure = lambda name: dict.fromkeys(FRAMEWORKS, scores)
-    report = hotdog_row(bench)
+    bench.measurement = lambda name: dict.fromkeys(FRAMEWORKS, scores)
+    report = report_on(hotdog_row, bench)
     text = " ".join(report.answer)
     assert "AUC of 0.900 in Gluon and 0.900 in PyTorch, the photocopier's row with 0.300 in Gluon" in text
     assert "Of the 2 other rows, 1 in Gluon and 1 in PyTorch rank the images better" in text
@@ -346,15 +359,73 @@ def test_exercise_4_says_what_the_row_is_worth(tmp_path):
     assert "differs from two random rows by -10.0 ± 0.0 points (behind) in Gluon and 15.0 ± 127.1 points (which" in text
     assert ["2 (apple), the best of the 2 others", "0.950", "0.950", "0.600", "0.600"] in report.tables[0][2]
     assert report.tables[0][2][-1][:2] == ["the 2 others, median", "0.725"]
+    # every output layer is judged by its pairs with two random rows
+    adds = [row[-2:] for row in report.tables[2].rows]
+    assert adds == [["-10.0 ± 0.0", "15.0 ± 127.1"]] * 5 + [["–", "–"]]
     bench.seeds = [0]
-    assert "-10.0 points (which the seeds do not tell from nothing) in Gluon" in " ".join(hotdog_row(bench).answer)
+    assert "-10.0 points (which the seeds do not tell from nothing) in Gluon" in " ".join(
+        report_on(hotdog_row, bench).answer
+    )
 
 
 def test_intervals_are_students():
     # t(0.975, 2) = 4.303
-    assert half_interval([1.0, 2.0, 3.0]) == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
-    assert half_interval([1.0]) is None
-    assert spread([0.5]) == "0.500"
+    interval = t_interval([1.0, 2.0, 3.0])
+    assert (interval.mean, interval.half) == (2.0, pytest.approx(4.303 / math.sqrt(3), rel=1e-3))
+    assert t_interval([1.0]).half is None
+    assert str(t_interval([0.5])) == "0.500"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "sign", "says"),
+    [
+        # the difference is the same in every pair, however far the pairs are apart
+        ([0.5, 0.7, 0.9], [0.4, 0.6, 0.8], "positive", "10.0 ± 0.0"),
+        ([0.4, 0.6, 0.8], [0.5, 0.7, 0.9], "negative", "-10.0 ± 0.0"),
+        ([0.5, 0.7, 0.9], [0.4, 0.9, 0.7], "undecided", "3.3 ± 51.7"),
+        ([0.5, 0.7], [0.5, 0.7], "undecided", "0.0 ± 0.0"),
+        ([0.9], [0.1], "undecided", "80.0"),  # one pair decides nothing
+    ],
+)
+def test_arms_are_compared_pair_by_pair(a, b, sign, says):
+    assert (difference(a, b).sign, difference(a, b).in_points()) == (sign, says)
+    with pytest.raises(ValueError):
+        difference(a, [*b, 0.5])
+
+
+def test_words_for_frameworks_rates_and_ends():
+    assert each(["gluon"], str.upper) == "GLUON in Gluon"
+    assert each(["gluon", "torch"], len) == "5 in Gluon and 5 in PyTorch"
+    assert [listed([0.1, 0.03, 0.01][:n]) for n in (1, 2, 3)] == ["0.1", "0.1 and 0.03", "0.1, 0.03 and 0.01"]
+    tried = [0.1, 0.01, 0.03]
+    assert [end_of_sweep(rate, tried) for rate in tried] == ["the highest rate tried", "the lowest rate tried", ""]
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+@pytest.mark.parametrize("frameworks", [["gluon"], ["torch"], ["gluon", "torch"]])
+def test_every_caption_and_answer_is_whole_sentences_whatever_the_frameworks(number, frameworks, tmp_path):
+    rows = [{"label": name, "auc": 0.7, "accuracy": 0.6} for name in ("hotdog", "photocopier", "mug")]
+    scores = {"hotdog": [1.0, 2.0], "other": [0.0, 1.0]}
+    measured = {
+        "limit": 0.05,
+        "images": 4, "hotdog": 0, "wrong": 1, "rows": rows,
+        "fills": {rest: rows[0] for rest in ("mean", "nearest", "zero")},
+        "scores": {"hotdog": scores, "photocopier": scores},
+    }  # fmt: skip
+    bench = made_up(tmp_path, lambda f, e, seed: 0.7 + 0.01 * seed)
+    bench.measurement = lambda name: dict.fromkeys(frameworks, measured)
+    for seeds in ([0], [0, 1]):
+        bench.frameworks, bench.seeds = frameworks, seeds
+        report = report_on(EXERCISES[number], bench)
+        for text in [*report.answer, *(table.caption for table in report.tables)]:
+            assert text[0].isupper() or text[0].isdecimal(), text
+            assert text.endswith(".") and ".." not in text and "  " not in text and " ." not in text, text
+        assert all(len(row) == len(table.header) for table in report.tables for row in table.rows)
+        names = " ".join(report.answer)
+        assert [f"in {NAMES[f]}" in names.replace("In ", "in ") for f in FRAMEWORKS] == [
+            f in frameworks for f in FRAMEWORKS
+        ]
+        report.save_picture(tmp_path / "picture.png")
 
 
 def test_the_command_answers_in_one_framework_and_refuses_what_cannot_be(material, tmp_path):

@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 from test_default import hotdog, run_of
 
+from shared.book.diagrams import plot_divergence
 from shared.book.pictures import RECORDS, chapter_pictures
 from shared.command.__main__ import app
 from shared.errors import UserError, guarded
 from shared.experiments import experiment
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
-from shared.parity.divergence import WAYS, diverge, divergence_table, plot_divergence, read_divergence, write_divergence
+from shared.parity.divergence import WAYS, diverge, divergence_table, read_divergence, write_divergence
 from shared.parity.lockstep import exact_in_float32
 from shared.runs.curves import plot_runs
 from shared.runs.frameworks import FRAMEWORKS

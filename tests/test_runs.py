@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from helpers import write_images
 from safetensors.numpy import load_file
 
-from conftest import write_images
 from shared.errors import UserError
 from shared.experiments import CHAPTER, experiment
 from shared.images.folders import load_dataset

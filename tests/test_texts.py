@@ -28,3 +28,18 @@ def test_every_picture_and_file_that_is_linked_is_there(text):
     assert targets
     for target in targets:
         assert (ROOT / target).is_file(), target
+
+
+def test_quoting_code_and_drawing_curves_load_neither_a_framework_nor_statistics():
+    # curves are drawn in both frameworks' processes, and a second of imports is paid in each
+    rooms = (
+        "shared.book.quotes",
+        "shared.book.notebook",
+        "shared.book.diagrams",
+        "shared.runs.curves",
+        "shared.exercises.index",
+    )
+    slow = {"scipy", "statsmodels", "pandas", "matplotlib.pyplot", "mxnet", "torch"}
+    code = f"import sys, {', '.join(rooms)}; print(*sorted({slow} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("\n", "")

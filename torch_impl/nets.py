@@ -6,49 +6,29 @@
 Networks are made on the CPU; training and prediction move them.
 """
 
-from collections import OrderedDict
 from dataclasses import replace
 
 import torch
 from torch import nn
-from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.ops import FrozenBatchNorm2d
 
 from shared.networks.architecture import check_tensors
 from shared.networks.rows import reused_output
-from torch_impl.resnet_v2 import ResNetV2
+from torch_impl.resnet_v1 import BottleneckV1, ResNetV1
+from torch_impl.resnet_v2 import BasicBlockV2, BottleneckV2, ResNetV2
 
 
 def build_net(architecture):
     """A network of `architecture` with PyTorch's own initial parameters: images (N, 3, H, W) -> logits (N, classes)."""
-    net_class = {1: ResNetV1, 2: ResNetV2}[architecture.version]
-    return net_class(architecture.layers, architecture.channels, architecture.classes)
-
-
-class ResNetV1(nn.Module):
-    """torchvision's ResNet of basic blocks, divided as in Gluon: everything but `fc` is `features`, `fc` is `output`.
-
-    layers: blocks per stage; channels: width of the stem, then of every stage (one more than layers).
-    """
-
-    def __init__(self, layers, channels, classes):
-        super().__init__()
-        net = ResNet(BasicBlock, layers)
-        if tuple(channels) != (64, 64, 128, 256, 512):  # torchvision has no argument for widths
-            net.inplanes = channels[0]
-            net.conv1 = nn.Conv2d(3, channels[0], 7, 2, 3, bias=False)
-            net.bn1 = nn.BatchNorm2d(channels[0])
-            for stage, blocks in enumerate(layers, 1):
-                layer = net._make_layer(BasicBlock, channels[stage], blocks, stride=1 if stage == 1 else 2)
-                setattr(net, f"layer{stage}", layer)
-        children = OrderedDict(net.named_children())
-        del children["fc"]
-        self.features = nn.Sequential(children)
-        self.features.add_module("flatten", nn.Flatten())
-        self.output = nn.Linear(channels[-1], classes)
-
-    def forward(self, X):
-        return self.output(self.features(X))
+    net_class, block = {
+        (1, "basic"): (ResNetV1, BasicBlock),
+        (1, "bottleneck"): (ResNetV1, BottleneckV1),
+        (1, "bottleneck_v1b"): (ResNetV1, Bottleneck),
+        (2, "basic"): (ResNetV2, BasicBlockV2),
+        (2, "bottleneck"): (ResNetV2, BottleneckV2),
+    }[architecture.version, architecture.block]
+    return net_class(architecture.layers, architecture.channels, architecture.classes, block)
 
 
 def pretrained_net(source):
@@ -72,7 +52,8 @@ def scratch_net(architecture, classes):
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)
-    nn.init.zeros_(net.output.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     return net
 
 

@@ -33,13 +33,39 @@ class BasicBlockV2(nn.Module):
         return Y + residual
 
 
+class BottleneckV2(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions, a quarter as wide inside; otherwise as BasicBlockV2, and the stride is in the 3x3."""
+
+    def __init__(self, in_channels, out_channels, stride):
+        super().__init__()
+        width = out_channels // 4
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.downsample = None
+        if in_channels != out_channels:
+            self.downsample = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+    def forward(self, X):
+        Y = F.relu(self.bn1(X))
+        residual = X if self.downsample is None else self.downsample(Y)
+        Y = self.conv1(Y)
+        Y = self.conv2(F.relu(self.bn2(Y)))
+        Y = self.conv3(F.relu(self.bn3(Y)))
+        return Y + residual
+
+
 class ResNetV2(nn.Module):
     """Images (N, 3, H, W) -> logits (N, classes).
 
-    layers: blocks per stage; channels: width of the stem, then of every stage (one more than layers).
+    layers: blocks per stage; channels: width of the stem, then of every stage (one more than layers); block: BasicBlockV2 or
+    BottleneckV2.
     """
 
-    def __init__(self, layers, channels, classes):
+    def __init__(self, layers, channels, classes, block=BasicBlockV2):
         super().__init__()
         features = OrderedDict()
         # Gluon's scale=False, center=False: the weight stays 1 and the bias 0, but both are among its tensors.
@@ -51,8 +77,8 @@ class ResNetV2(nn.Module):
         features["maxpool"] = nn.MaxPool2d(3, 2, 1)
         for stage, blocks in enumerate(layers, 1):
             width, out = channels[stage - 1], channels[stage]
-            first = BasicBlockV2(width, out, stride=1 if stage == 1 else 2)
-            rest = [BasicBlockV2(out, out, stride=1) for _ in range(blocks - 1)]
+            first = block(width, out, stride=1 if stage == 1 else 2)
+            rest = [block(out, out, stride=1) for _ in range(blocks - 1)]
             features[f"layer{stage}"] = nn.Sequential(first, *rest)
         features["bn2"] = nn.BatchNorm2d(channels[-1])
         features["relu2"] = nn.ReLU()

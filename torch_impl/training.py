@@ -70,8 +70,9 @@ def train_fine_tuning(
     """
     trainer = trainer or make_trainer(net, experiment, device)
     loss = nn.CrossEntropyLoss(reduction="none")
+    evaluate = _evaluator(net, test_batches, device, experiment.frozen)
     if done == 0:
-        on_epoch(_evaluated(net, test_batches, device, epoch=0))
+        on_epoch(_metrics(evaluate(), epoch=0))
     for epoch in range(done + 1, experiment.num_epochs + 1):
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
         net.train()
@@ -92,7 +93,7 @@ def train_fine_tuning(
         seconds = time.perf_counter() - start
         trained = {"train_loss": loss_sum / count, "train_accuracy": correct / count}
         speed = {"seconds": seconds, "images_per_second": count / seconds}
-        on_epoch(_evaluated(net, test_batches, device, epoch=epoch, **trained, **speed))
+        on_epoch(_metrics(evaluate(), epoch=epoch, **trained, **speed))
 
 
 @torch.no_grad()
@@ -101,11 +102,19 @@ def _frozen_features(net, X):
     return net.features(X)
 
 
-def _evaluated(net, batches, device, **trained):
-    probabilities, labels = predict_probabilities(net, batches, device)
+def _evaluator(net, batches, device, frozen):
+    """What gives probabilities and labels of the test images, as `predict_probabilities` does, after every epoch."""
+    if not frozen:
+        return lambda: predict_probabilities(net, batches, device)
+    features, labels = predict_features(net, batches, device)  # once: in evaluation, frozen features stay as they are
+    features = torch.from_numpy(features).to(device)
+    return lambda: (net.output(features).detach().softmax(dim=1).cpu().numpy(), labels)
+
+
+def _metrics(tested, **trained):
+    probabilities, labels = tested
     accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-    tested = {"test_accuracy": accuracy, "test_probabilities": probabilities, "test_labels": labels}
-    return EpochMetrics(**trained, **tested)
+    return EpochMetrics(test_accuracy=accuracy, test_probabilities=probabilities, test_labels=labels, **trained)
 
 
 def get_trainer_tensors(trainer):

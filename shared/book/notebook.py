@@ -17,9 +17,9 @@ import os
 import re
 from pathlib import Path
 
-from shared.book.quotes import ROOT, name_of
+from shared.book.quotes import ROOT, lines_of, name_of
 from shared.errors import UserError
-from shared.files import write_atomically
+from shared.files import write_text
 from shared.runs.frameworks import NAMES
 
 CHAPTER = ROOT / "chapter.md"
@@ -44,7 +44,7 @@ def write_notebook(framework: str, folder: Path) -> Path:
     path = folder / f"chapter-{framework}.ipynb"
     if path.exists() and not _as_made(path):
         raise UserError(f"{path} has changed cells: move it away, or name another folder with --out")
-    write_atomically(path, lambda scratch: scratch.write_text(jupytext.writes(notebook, fmt="ipynb"), "utf-8"))
+    write_text(path, jupytext.writes(notebook, fmt="ipynb"))
     return path
 
 
@@ -90,12 +90,19 @@ and those below again, and see what it does.
 def _in_one_framework(text, framework):
     """`text` in jupytext's Markdown: of each pair the half of `framework`, with the rest of its file before the first of each."""
     quotes, begun = [m for m in PYTHON.finditer(text) if m["file"]], set()
+    quoted = {}
+    for match in quotes:
+        quoted.setdefault(match["file"], set()).update(name_of(node) for node in ast.parse(match["code"]).body)
 
     def rest(file):
-        quoted = {name_of(node) for m in quotes if m["file"] == file for node in ast.parse(m["code"]).body}
-        code = "" if file in begun else _rest(file, quoted)
+        if file in begun:
+            return ""
         begun.add(file)
-        return f"The rest of [`{file}`]({file}):\n\n```python\n{code}\n```\n\n" if code else ""
+        # What a file imports from another that this notebook defines has to be what the notebook defines.
+        imports = _imports(file, quoted)
+        before = "".join(rest(other) for other in dict.fromkeys(imports.values()))
+        code = _rest(file, quoted.get(file, set()), imports)
+        return f"{before}The rest of [`{file}`]({file}):\n\n```python\n{code}\n```\n\n" if code else before
 
     def convert(match):
         name, file, shared, code = match["name"], match["file"], match["shared"], match["code"]
@@ -113,15 +120,27 @@ def _in_one_framework(text, framework):
     return PYTHON.sub(convert, text)
 
 
-def _rest(file, quoted):
-    """The source of `file` without its docstring and the functions, classes and constants called `quoted`."""
+def _imports(file, quoted):
+    """{line: file} of the import statements of `file` that take from another of the `quoted` files what that one's rest defines."""
+    modules = {other.removesuffix(".py").replace("/", "."): other for other in quoted}
+    return {
+        node.lineno: modules[node.module]
+        for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        and node.module in modules
+        and not {alias.name for alias in node.names} & quoted[modules[node.module]]
+    }
+
+
+def _rest(file, quoted, imports):
+    """The source of `file` without its docstring, the functions, classes and constants called `quoted`, and the lines `imports`."""
     text = (ROOT / file).read_text(encoding="utf-8")
     tree, lines = ast.parse(text), text.splitlines()
-    left_out = [node for node in tree.body if name_of(node) in quoted]
+    left_out = [node for node in tree.body if name_of(node) in quoted or node.lineno in imports]
     left_out += tree.body[:1] if ast.get_docstring(tree) is not None else []
     for node in left_out:
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        lines[first - 1 : node.end_lineno] = [""] * (node.end_lineno - first + 1)
+        place = lines_of(node)
+        lines[place] = [""] * (place.stop - place.start)
     return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
 
 

@@ -5,12 +5,16 @@ They are made to be read 700 pixels wide: seven inches with letters of nine poin
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
-from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
+from shared.book.diagrams import plot_divergence, plot_fine_tuning
+from shared.book.quotes import RECORDS
 from shared.errors import UserError, printable
+from shared.exercises.bench import recorded
+from shared.exercises.index import EXERCISES
+from shared.exercises.report import report_on
 from shared.experiments import WRONG_ROW
 from shared.images.folders import load_dataset
 from shared.images.mini.drawings import drawing
@@ -18,26 +22,24 @@ from shared.images.mini.render import SOURCE_CLASSES
 from shared.images.splits import Dataset
 from shared.images.views import MEAN, STD, resized_side
 from shared.networks.source import HOTDOG
-from shared.parity.divergence import plot_divergence, read_divergence
+from shared.parity.divergence import read_divergence
 from shared.runs.curves import plot_runs
-from shared.runs.figures import FONT, WIDTH, save_figure
+from shared.runs.figures import FONT, WIDTH, new_figure, save_figure
 from shared.runs.frameworks import FRAMEWORKS, NAMES, implementation
 from shared.runs.record import Run, read_probabilities, read_runs
 
-RECORDS = Path(__file__).parent.parent / "results"
 MOST_ROWS = 50  # of a contact sheet; matplotlib draws up to 65,535 pixels
 
 
-@plt.rc_context(FONT)
+@matplotlib.rc_context(FONT)
 def contact_sheet(dataset: Dataset, path: Path, count: int = 8) -> Path:
     """Write the first `count` training images of every class as one picture, a class a row. Returns `path`.
 
     Of more than MOST_ROWS classes the first ones are shown.
     """
     rows = min(len(dataset.classes), MOST_ROWS)
-    figure, panels = plt.subplots(
-        rows, count, figsize=(WIDTH / 8 * count, 1.05 * rows), constrained_layout=True, squeeze=False
-    )
+    figure = new_figure(WIDTH / 8 * count, 1.05 * rows)
+    panels = figure.subplots(rows, count, squeeze=False)
     for label, (name, row) in enumerate(zip(dataset.classes[:rows], panels, strict=True)):
         chosen = [n for n, y in zip(dataset.train.names, dataset.train.labels, strict=True) if y == label]
         for panel in row:
@@ -52,13 +54,14 @@ def contact_sheet(dataset: Dataset, path: Path, count: int = 8) -> Path:
     return path
 
 
-@plt.rc_context(FONT)
+@matplotlib.rc_context(FONT)
 def plot_augmentations(dataset: Dataset, path: Path, position: int, size: int = 64, count: int = 8) -> Path:
     """Write what both frameworks' transforms make of the training image at `position` as one picture. Returns `path`.
 
     Above the image itself and each framework's test view, below `count` training views of each; all of `size` pixels.
     """
-    figure, panels = plt.subplots(3, count, figsize=(WIDTH, 3.2), constrained_layout=True, squeeze=False)
+    figure = new_figure(WIDTH, 3.2)
+    panels = figure.subplots(3, count, squeeze=False)
     for panel in panels.flat:
         panel.set_axis_off()
     with Image.open(dataset.train.folder / dataset.train.names[position]) as image:
@@ -95,19 +98,20 @@ def _picture_row(panels, images, captions):
         panel.set_axis_off()
 
 
-@plt.rc_context(FONT)
+@matplotlib.rc_context(FONT)
 def source_drawings(path: Path, columns: int = 8) -> Path:
     """Write two rows of the drawings that the embedded source network was trained on, one of a class each. Returns `path`."""
     first = [HOTDOG, WRONG_ROW]
     others = [name for name in SOURCE_CLASSES if name not in first]
     chosen = first + others[:: len(others) // (2 * columns - 2)][: 2 * columns - 2]
-    figure, panels = plt.subplots(2, columns, figsize=(WIDTH, 2.2), constrained_layout=True)
+    figure = new_figure(WIDTH, 2.2)
+    panels = figure.subplots(2, columns)
     _picture_row(panels.flat, [drawing("source", "train", name, 0) for name in chosen], chosen)
     save_figure(figure, path, dpi=110)
     return path
 
 
-@plt.rc_context(FONT)
+@matplotlib.rc_context(FONT)
 def predictions(found: list[Run], dataset: Dataset, path: Path, each: int = 4) -> Path:
     """Write test images of `dataset` with the probability of a hot dog that a Gluon and a PyTorch run give them. Returns `path`.
 
@@ -125,48 +129,14 @@ def predictions(found: list[Run], dataset: Dataset, path: Path, each: int = 4) -
         sure = {n: [named[f][n] if label == dataset.hotdog_slot else 1 - named[f][n] for f in FRAMEWORKS] for n in own}
         right += sorted(own, key=lambda n: -min(sure[n]))[:each]  # noqa: B023 (used at once)
         wrong += [n for n in sorted(own, key=lambda n: max(sure[n])) if max(sure[n]) < 0.5][:each]  # noqa: B023
-    figure, panels = plt.subplots(2, 2 * each, figsize=(WIDTH, 2.5), constrained_layout=True)
+    figure = new_figure(WIDTH, 2.5)
+    panels = figure.subplots(2, 2 * each)
     for row, chosen in zip(panels, (right, wrong), strict=True):
         images = [Image.open(dataset.test.folder / name).convert("RGB") for name in chosen]
         captions = ["\n".join(f"{NAMES[f]} {named[f][name]:.2f}" for f in FRAMEWORKS) for name in chosen]
         _picture_row(row[: len(chosen)], images, captions)
         for panel in row[len(chosen) :]:
             panel.set_axis_off()
-    save_figure(figure, path, dpi=110)
-    return path
-
-
-@plt.rc_context(FONT)
-def plot_fine_tuning(path: Path) -> Path:
-    """Write fine-tuning's four steps as a diagram: what is copied from the source network, and what is new. Returns `path`."""
-    figure, panel = plt.subplots(figsize=(WIDTH, 2.9), constrained_layout=True)
-    panel.set(xlim=(0, 10), ylim=(0, 4.2))
-    panel.set_axis_off()
-    old, new = "#dddddd", "#f3c9a5"
-
-    def box(x, y, text, colour):
-        style = {"boxstyle": "round,pad=0.02,rounding_size=0.08", "facecolor": colour, "edgecolor": "#444444"}
-        panel.add_patch(FancyBboxPatch((x, y), 3, 0.7, **style))
-        panel.text(x + 1.5, y + 0.35, text, ha="center", va="center")
-
-    def arrow(start, end, **style):
-        panel.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "#444444", **style})
-
-    for x, heading, data in ((0.2, "1. source network", "source images"), (6.8, "2. target network", "target images")):
-        panel.text(x + 1.5, 4, heading, ha="center", va="center", fontweight="bold")
-        panel.text(x + 1.5, 0.1, data, ha="center", va="center")
-        for y in (0.3, 1.5, 2.6):
-            arrow((x + 1.5, y), (x + 1.5, y + 0.35))
-        box(x, 0.7, "features: early layers", old)
-        box(x, 1.85, "features: late layers", old)
-    box(0.2, 3, "output layer: source classes", old)
-    box(6.8, 3, "3. new output layer", new)
-    for y in (1.05, 2.2):
-        arrow((3.3, y), (6.7, y))
-        panel.text(5, y + 0.15, "copied", ha="center")
-    arrow((3.3, 3.35), (6.7, 3.35), linestyle=":")
-    panel.text(5, 3.5, "stays behind\n(hotdog-row: but one row)", ha="center")
-    panel.text(5, 0.1, "4. train all of the target network", ha="center", va="center")
     save_figure(figure, path, dpi=110)
     return path
 
@@ -189,9 +159,6 @@ def chapter_pictures(out: Path) -> list[Path]:
     mini = load_dataset("mini")
     found = [run for run in read_runs(RECORDS / "seeds") if run.status == "finished"]
     divergence = read_divergence(RECORDS / "divergence.json")
-    from shared.exercises.bench import recorded  # they draw with what is above
-    from shared.exercises.index import EXERCISES
-
     tuned = [run for run in found if run.experiment["name"] == "finetune" and run.seed == 0]
     return [
         plot_fine_tuning(out / "fine-tuning.png"),
@@ -202,7 +169,9 @@ def chapter_pictures(out: Path) -> list[Path]:
         plot_runs(found, out / "curves.png"),
         plot_divergence(divergence, out / "where-they-part.png"),
         *(
-            exercise(recorded(RECORDS / "exercises" / f"exercise-{n}-mini")).save_picture(out / f"exercise-{n}.png")
-            for n, exercise in EXERCISES.items()
+            report_on(exercise, recorded(RECORDS / "exercises" / f"exercise-{number}-mini")).save_picture(
+                out / f"exercise-{number}.png"
+            )
+            for number, exercise in EXERCISES.items()
         ),
     ]

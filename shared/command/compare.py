@@ -9,6 +9,7 @@ import typer
 from shared import experiments
 from shared.command.app import app
 from shared.command.console import console, print_table, say
+from shared.command.launch import launch
 from shared.command.options import (
     DataOption,
     Device,
@@ -25,7 +26,6 @@ from shared.command.options import (
     WorkersOption,
     default_source,
 )
-from shared.command.run import launch
 from shared.errors import UserError
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
@@ -62,7 +62,10 @@ def results(
 
 @app.command()
 def parity(
-    names: Annotated[list[str], typer.Argument(metavar="[EXPERIMENT…]", help="All four unless named.")] = None,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="[EXPERIMENT…]", help="All five that are tested together unless named."),
+    ] = None,
     data: DataOption = "mini",
     source: SourceOption = None,
     seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1, in both frameworks.", min=1, max=1000)] = 3,
@@ -76,13 +79,15 @@ def parity(
     together: Annotated[
         bool, typer.Option("--together", help="Both frameworks at once, the cores shared out (thin networks).")
     ] = False,
-    record: Annotated[Path, typer.Option(help="Also write what every run got right to this JSON.", **Unset)] = None,
+    record: Annotated[Path, typer.Option(help="Also write what every run said to this JSON.", **Unset)] = None,
     out: OutOption = Path("runs"),
 ):
     """Whether both frameworks reach the same accuracy: from the runs in --out where they are, training what is missing."""
     from shared.parity import comparisons
-    from shared.parity.accuracies import accuracy_table, compare_all, order_sentences, outcome_of
-    from shared.parity.comparisons import write_record
+    from shared.parity.cross_execution import cross_executions
+    from shared.parity.design import FAMILY
+    from shared.parity.outcomes import outcome_of
+    from shared.parity.plans import note_plan
     from shared.runs.find import completed_runs
     from shared.runs.tables import where_they_ran
 
@@ -91,9 +96,7 @@ def parity(
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
     preset = experiments.preset_of(network)
-    chosen = [
-        experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or experiments.CHAPTER
-    ]
+    chosen = [experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or FAMILY]
     settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": out, "resume": True}
     jobs = [
         Job(e, f, seed, data, source, draws.value, **settings)
@@ -108,6 +111,7 @@ def parity(
         return completed_runs(jobs, read_runs(out) if out.is_dir() else [], dataset, network)
 
     code, done = 0, have()
+    plans = note_plan(out, chosen, range(seeds), draws.value, dataset.fingerprint, network.fingerprint, len(done))
     lacking = [job for job in jobs if job not in done]
     # One seed after the other, so that whoever stops it has whole pairs; together all seeds at once, for starting takes seconds.
     for unit in [lacking] if together else [[job for job in lacking if job.seed == seed] for seed in range(seeds)]:
@@ -116,15 +120,37 @@ def parity(
             if code == 2:
                 sys.exit(2)
     found = list(have().values())
-    outcomes = [outcome_of(r) for r in found]
-    print_table(*accuracy_table(compare_all(outcomes)))
-    for line in order_sentences(outcomes) + where_they_ran(found):
+    if not found:
+        sys.exit(code or 1)
+    elsewhere = cross_executions(found, dataset, device.value, workers)
+    outcomes = [outcome_of(run).with_cross_execution(elsewhere.get(run.folder)) for run in found]
+    if record:  # before anything is compared: what was measured is kept, whatever comes of it
+        about = comparisons.about(" ".join(["hotdog", *sys.argv[1:]]), found, plans)
+        comparisons.write_record(record, about, outcomes)
+    _show_verdicts(outcomes, plans)
+    for line in where_they_ran(found):
         say(line)
     if record:
-        about = comparisons.about(" ".join(["hotdog", *sys.argv[1:]]), found)
-        write_record(record, about, outcomes)
         say(f"Record: {record}")
     sys.exit(code)
+
+
+def _show_verdicts(outcomes, plans):
+    from shared.parity.accuracies import compare_all, not_compared, order_sentences, seeds_there
+    from shared.parity.plans import plan_sentences
+    from shared.parity.tables import AGREEMENT_NOTE, agreement_table, cross_table, verdict_notes, verdict_table
+
+    found = compare_all(outcomes)
+    print_table(*agreement_table(found))
+    say(AGREEMENT_NOTE)
+    print_table(*verdict_table(found))
+    planned = plan_sentences(plans, seeds_there(outcomes))
+    for line in verdict_notes(found) + planned + not_compared(outcomes) + order_sentences(outcomes):
+        say(line)
+    header, rows = cross_table(outcomes)
+    if rows:
+        say("The weights of each framework's runs, evaluated in the other framework on the same test images:")
+        print_table(header, rows)
 
 
 @app.command()
@@ -193,9 +219,10 @@ def exercise(
     out: OutOption = Path("runs"),
 ):
     """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
-    from shared.exercises.bench import Bench, write
+    from shared.exercises.bench import Bench
     from shared.exercises.index import EXERCISES
     from shared.exercises.measurements import check_rows
+    from shared.exercises.report import report_on, write
     from shared.exercises.tuning import HOLDOUT
     from shared.runs.tables import where_they_ran
 
@@ -249,7 +276,7 @@ def exercise(
     )
     bench.experiment("finetune")  # refuses what cannot be before anything is trained
     folder.mkdir(parents=True, exist_ok=True)
-    found = EXERCISES[number](bench)
+    report = report_on(EXERCISES[number], bench)
     about = {
         "data": dataset.name,
         "source": network.name,
@@ -257,13 +284,13 @@ def exercise(
         "train": len(dataset.train),
         "test": len(dataset.test),
     }
-    write(bench, found, about)
-    picture = found.save_picture(folder / "picture.png")
-    for caption, header, rows in found.tables:
+    write(bench, report, about)
+    picture = report.save_picture(folder / "picture.png")
+    for caption, header, rows in report.tables:
         console.print()
         say(caption)
         print_table(header, rows)
-    for sentence in found.answer:
+    for sentence in report.answer:
         say(f"- {sentence}")
     for line in where_they_ran(read_runs(folder)):
         say(line)

@@ -3,11 +3,11 @@
 import json
 
 import numpy as np
-from scipy import stats
 
 from shared.errors import UserError
 from shared.experiments import WRONG_ROW
-from shared.files import write_atomically
+from shared.files import write_text
+from shared.images.draws import OWN
 from shared.networks.rows import reused_output
 from shared.networks.source import HOTDOG
 from shared.runs.frameworks import implementation
@@ -20,7 +20,7 @@ def measure_features(name: str, job: Job):
     dataset, network = job.load()
     size, batch_size = job.experiment.size, job.experiment.batch_size
     parts = {part: implementation(job.framework, part) for part in ("data", "nets", "training")}
-    where, _ = parts["training"].choose_device(job.device)
+    device, _ = parts["training"].choose_device(job.device)
     parts["training"].seed_everything(0)
     net = parts["nets"].pretrained_net(network)
 
@@ -29,21 +29,22 @@ def measure_features(name: str, job: Job):
             batches = parts["data"].train_iter(split, size, batch_size, job.seed, job.draws, job.workers)
         else:
             batches = parts["data"].test_iter(split, size, batch_size, job.workers)
-        return parts["training"].predict_features(net, batches, where, training)
+        return parts["training"].predict_features(net, batches, device, training)
 
     record = MEASUREMENTS[name](features_of, dataset, network)
-    record["settings"] = measured_with(name, dataset.fingerprint, network.fingerprint, size, batch_size)
-    record |= {"device": str(where), "versions": package_versions()}
+    record["settings"] = measured_with(name, dataset.fingerprint, network.fingerprint, size, batch_size, job.draws)
+    record |= {"device": str(device), "versions": package_versions()}
     text = json.dumps(record, indent=None if name == "rows" else 1)
-    write_atomically(
-        job.out / f"{name}-{job.framework}.json", lambda file: file.write_text(text + "\n", encoding="utf-8")
-    )
+    write_text(job.out / f"{name}-{job.framework}.json", text + "\n")
 
 
-def measured_with(name, data, source, size, batch_size) -> dict:
-    """What a measurement depends on: fingerprints, the side of the crops, and for features in train mode the batch."""
+def measured_with(name, data, source, size, batch_size, draws) -> dict:
+    """What a measurement depends on: fingerprints, the side of the crops; for features of training views, batch and draws."""
     settings = {"data": data, "source": source, "size": size}
-    return settings | {"batch_size": batch_size} if name == "limit" else settings
+    if name == "limit":
+        settings["batch_size"] = batch_size
+        settings |= {} if draws == OWN else {"draws": draws}  # the first records, with own draws, did not say
+    return settings
 
 
 def check_rows(source, dataset):
@@ -72,12 +73,7 @@ def stability_limit(features_of, dataset, source) -> dict:
     features, _ = features_of(dataset.train, training=True)
     extended = np.column_stack([features.astype(np.float64), np.ones(len(features))])
     largest = float(np.linalg.eigvalsh(extended.T @ extended / len(extended))[-1])
-    return {
-        "images": len(features),
-        "mean_norm": float(np.linalg.norm(features, axis=1).mean()),
-        "largest_eigenvalue": largest,
-        "limit": 4 / largest,
-    }
+    return {"limit": 4 / largest}
 
 
 def row_scores(features_of, dataset, source) -> dict:
@@ -93,18 +89,18 @@ def row_scores(features_of, dataset, source) -> dict:
     count = logits.shape[1]
     above = (logits * count - logits.sum(axis=1, keepdims=True)) / (count - 1)
     hotdog, wrong = source.row(HOTDOG), source.row(WRONG_ROW)
-    fills = {}
-    for fill in ("mean", "nearest", "zero"):
+    rests = {}
+    for rest in ("mean", "nearest", "zero"):
         new = {"output.weight": np.zeros((2, weight.shape[1])), "output.bias": np.zeros(2)}
-        layer = reused_output(source, hotdog, 0, new, fill)
-        pair = features @ layer["output.weight"].T + layer["output.bias"]
-        fills[fill] = _detector(pair[:, 0] - pair[:, 1], is_hotdog)
+        layer = reused_output(source, hotdog, 0, new, rest)
+        logits_of_two = features @ layer["output.weight"].T + layer["output.bias"]
+        rests[rest] = detector(logits_of_two[:, 0] - logits_of_two[:, 1], is_hotdog)
     return {
         "images": len(labels),
         "hotdog": hotdog,
         "wrong": wrong,
-        "rows": [{"label": source.label(i)} | _detector(above[:, i], is_hotdog) for i in range(count)],
-        "fills": fills,
+        "rows": [{"label": source.label(i)} | detector(above[:, i], is_hotdog) for i in range(count)],
+        "fills": rests,
         "scores": {
             source.label(row): {
                 name: [round(float(score), 3) for score in above[chosen, row]]
@@ -115,9 +111,13 @@ def row_scores(features_of, dataset, source) -> dict:
     }
 
 
-def _detector(scores, is_hotdog):
+def detector(scores: np.ndarray, is_hotdog: np.ndarray) -> dict:
+    """How well `scores` (N,) tell hot dogs (N,) bool: `auc`, and `accuracy` of "score above 0"."""
+    from scipy.stats import mannwhitneyu  # takes a second to load
+
     yes, no = scores[is_hotdog], scores[~is_hotdog]
-    area = stats.mannwhitneyu(yes, no).statistic / (len(yes) * len(no))
+    # Mann and Whitney's U counts the pairs that are in the right order, half a pair for a tie.
+    area = mannwhitneyu(yes, no).statistic / (len(yes) * len(no))
     return {"auc": float(area), "accuracy": float(((scores > 0) == is_hotdog).mean())}
 
 

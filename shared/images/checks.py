@@ -45,25 +45,40 @@ def fingerprint(splits, progress=None, classes=None) -> str:
     """Check all images of `splits`; returns a SHA-256 (16 digits) over their names and contents.
 
     progress: called with (images checked, of how many) after each. classes: put these class names before the names, for images
-    whose names do not begin with their class. Raises UserError for the first image that cannot be used.
+    whose names do not begin with their class. Raises UserError for the first image that cannot be used, with how many others
+    cannot either.
     """
-    digest = hashlib.sha256()
+    digest, refused = hashlib.sha256(), []
     done, total = 0, sum(map(len, splits))
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about what is refused here or does no harm
             for split in splits:
-                contents = pool.map(digest_of_image, [split.folder / name for name in split.names])
+                contents = pool.map(_digest_or_error, [split.folder / name for name in split.names])
                 for name, label, content in zip(split.names, split.labels, contents, strict=True):
-                    digest.update((f"{classes[label]}/{name}" if classes else name).encode() + content)
+                    if isinstance(content, UserError):
+                        refused.append(content)
+                    else:
+                        digest.update((f"{classes[label]}/{name}" if classes else name).encode() + content)
                     done += 1
                     if progress:
                         progress(done, total)
                 digest.update(b"|")
     finally:
         pool.shutdown(cancel_futures=True)  # whatever stops this, the other thousands are not read first
+    if len(refused) > 1:
+        raise UserError(f"{refused[0]} ({len(refused) - 1} more cannot be used; the last: {refused[-1]})")
+    if refused:
+        raise refused[0]
     return digest.hexdigest()[:16]
+
+
+def _digest_or_error(path):
+    try:
+        return digest_of_image(path)
+    except UserError as error:
+        return error
 
 
 def digest_of_image(path: Path) -> bytes:

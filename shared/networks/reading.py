@@ -2,49 +2,60 @@
 
 A source network is data here, not a network: a dict of NumPy arrays that either framework can put into a
 network of its own. Canonical names are those of the PyTorch twins, below Gluon's two words `features` and `output`:
-`features.layer1.0.conv1.weight`, `output.bias`.
+`features.layer1.0.conv1.weight`, `output.bias`. What kind of file it is says `formats.py`, which of its tensors are the network
+`finding.py`.
 """
 
 import json
-import re
-from pathlib import Path
 
 from shared.errors import UserError, reason_of
-from shared.networks.architecture import Architecture, recognise, tensor_shapes
-from shared.networks.names import canonical_from_gluon, canonical_from_torchvision
+from shared.files import read_regular, user_path
+from shared.networks import zoos
+from shared.networks.finding import find_network
+from shared.networks.formats import format_of, readable
 from shared.networks.source import MINI_FILE, Source, fingerprint
+from shared.networks.writing import classes_file
+
+KNOWN = {"mini": lambda: MINI_FILE, "imagenet": zoos.gluon_file, "torchvision": zoos.torchvision_file}
 
 
 def load_source(spec: str) -> Source:
-    """The source network `spec` names: `mini`, `imagenet`, `torchvision`, or the path of a .pth, .params or .safetensors file.
+    """The source network `spec` names: `mini`, `imagenet`, `torchvision`, or the path of a file of weights.
 
-    Raises UserError when the name or the file is unknown, cannot be read or is no residual network of basic blocks.
+    Raises UserError when the name or the file is unknown, cannot be read or is no residual network known here.
     """
-    known = {"mini": _mini, "imagenet": _imagenet, "torchvision": _torchvision}
-    readers = {
-        ".pth": _read_pth,
-        ".pt": _read_pth,
-        ".params": _read_params,
-        ".safetensors": _read_safetensors,
-    }
-    path = Path(spec)
-    if spec in known:
-        name, (tensors, classes) = spec, known[spec]()
-    elif path.suffix not in readers:
+    if spec in KNOWN:
+        return _read(KNOWN[spec](), spec)
+    path = user_path(spec)
+    if path.is_dir():
+        inside = [p.name for p in sorted(path.iterdir()) if p.is_file() and p.suffix in readable().split(", ")]
         raise UserError(
-            f"unknown source network {spec!r}: give {', '.join(known)} or the path of a file ending in {', '.join(readers)}"
+            f"{spec} is a folder; give the file of weights in it" + (f": {', '.join(inside)}" if inside else "")
         )
-    elif not path.is_file():
-        raise UserError(f"no such file: {spec} (a source network)")
-    else:
-        name = path.name
-        try:
-            tensors, classes = readers[path.suffix](path)
-        except UserError:
-            raise
-        except Exception as error:  # each reader has its own kinds of error for a damaged file
-            raise UserError(f"cannot read {spec} as a {path.suffix} file of tensors: {reason_of(error)}") from None
-    architecture = recognise(tensors, name)
+    if not path.is_file():
+        if path.exists():
+            raise UserError(f"{spec} is no regular file, so it is not read (a source network)")
+        if path.suffix in readable().split(", ") or len(path.parts) > 1:
+            raise UserError(f"no such file: {spec} (a source network)")
+        raise UserError(
+            f"unknown source network {spec!r}: give {', '.join(KNOWN)} or the path of a file of weights ({readable()})"
+        )
+    return _read(path, path.name)
+
+
+def _read(path, name):
+    try:
+        kind = format_of(path)
+        if kind.read is None:
+            raise UserError(f"it is {kind.what}: {kind.remedy}")
+        dicts, metadata = kind.read(path)
+        architecture, tensors, notes = find_network(dicts, name)
+        classes = _classes(metadata, classes_file(path))
+    except UserError as error:
+        text = str(error)
+        raise UserError(text if text.startswith(name) else f"cannot read {path}: {text}") from None
+    except Exception as error:  # the libraries have their own kinds of error for a damaged file
+        raise UserError(f"cannot read {path}: {reason_of(error)}") from None
     if architecture.version == 2 and not (tensors["features.bn0.weight"] == 1).all():
         raise UserError(
             f"tensor features.bn0.weight of {name} is not 1 throughout: Gluon's ResNet v2 has no scale there and would ignore it"
@@ -53,7 +64,23 @@ def load_source(spec: str) -> Source:
         classes = imagenet_classes()
     if classes is not None and len(classes) != architecture.classes:
         raise UserError(f"{name} has {architecture.classes} output rows but {len(classes)} class labels")
-    return Source(name, architecture, tensors, classes, fingerprint(tensors))
+    return Source(name, architecture, tensors, classes, fingerprint(tensors), tuple(notes))
+
+
+def _classes(metadata, beside):
+    """The class labels in a file's metadata, or in the file that `hotdog export` puts beside it, or None."""
+    text = metadata.get("classes")
+    if text is None and beside.is_file():
+        text = read_regular(beside)
+    if text is None:
+        return None
+    try:
+        classes = json.loads(text)
+    except ValueError:
+        classes = None
+    if not isinstance(classes, list) or not all(isinstance(label, str) for label in classes):
+        raise UserError("its class labels are no JSON list of texts")
+    return tuple(classes) or None
 
 
 def imagenet_classes() -> tuple[str, ...]:
@@ -61,87 +88,3 @@ def imagenet_classes() -> tuple[str, ...]:
     from torchvision.models import ResNet18_Weights
 
     return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
-
-
-def _mini():
-    return _read_safetensors(MINI_FILE)
-
-
-def _imagenet():
-    from shared.networks import numpy_aliases
-
-    numpy_aliases.restore()  # before MXNet is imported
-    from mxnet.gluon.model_zoo.model_store import get_model_file
-
-    try:
-        file = get_model_file("resnet18_v2")
-    except Exception as error:
-        raise UserError(
-            "MXNet could not download resnet18_v2 (its model zoo checks the file's SHA-1, which begins with a81db45f): "
-            f"{reason_of(error)} Give a local file with --source instead."
-        ) from None
-    return _read_params(Path(file))
-
-
-def _torchvision():
-    from torchvision.models import ResNet18_Weights
-
-    weights = ResNet18_Weights.IMAGENET1K_V1
-    try:
-        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except Exception as error:
-        raise UserError(
-            f"torchvision could not download {weights.url}: {reason_of(error)} Give a local file with --source instead."
-        ) from None
-    return _from_state_dict(state)
-
-
-def _read_pth(path):
-    import torch
-
-    # weights_only: a pickle from elsewhere may hold code; tensors are all that is wanted.
-    return _from_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-
-
-def _from_state_dict(state):
-    state = state.get("state_dict", state)
-    tensors = {
-        canonical_from_torchvision(name): value.detach().cpu().numpy()
-        for name, value in state.items()
-        if not name.endswith("num_batches_tracked")
-    }
-    return tensors, None
-
-
-def _read_params(path):
-    from shared.networks import numpy_aliases
-
-    numpy_aliases.restore()  # before MXNet is imported
-    import mxnet
-
-    with mxnet.util.np_shape(True):  # reads files saved with and without it
-        arrays = {re.sub(r"^(arg|aux):", "", name): array.asnumpy() for name, array in mxnet.nd.load(str(path)).items()}
-    names = list(arrays)
-    # Version 2 begins with a BatchNorm over the three colours, version 1 with the convolution.
-    version = 2 if arrays[names[0]].ndim == 1 else 1
-    if version == 2:
-        arrays[names[0]][:] = 1  # scale=False: whatever is stored there, Gluon computes with 1
-    if "." in names[0]:
-        return {canonical_from_gluon(name, version): arrays[name] for name in names}, None
-    # Before MXNet 1.3 files carried the network's full names; their order is that of the network.
-    spec = tensor_shapes(Architecture(version))
-    if len(spec) != len(names):
-        raise UserError(
-            f"{path.name} holds {len(names)} tensors under old-style names; resnet18_v{version} has {len(spec)}"
-        )
-    return dict(zip(spec, arrays.values(), strict=True)), None
-
-
-def _read_safetensors(path):
-    from safetensors import safe_open
-
-    with safe_open(str(path), framework="numpy") as file:
-        metadata = file.metadata() or {}
-        tensors = {canonical_from_torchvision(name): file.get_tensor(name) for name in file.keys()}
-    classes = json.loads(metadata["classes"]) if "classes" in metadata else None
-    return tensors, tuple(classes) if classes else None

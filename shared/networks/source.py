@@ -18,13 +18,17 @@ MINI_FILE = Path(__file__).with_name("source.safetensors")
 
 @dataclass(frozen=True)
 class Source:
-    """A source network: `tensors` {canonical name: float32 array}, `classes` (labels of the output rows, or None)."""
+    """A source network: `tensors` {canonical name: float32 array}, `classes` (labels of the output rows, or None).
+
+    Without an output layer the architecture has 0 classes. notes: what was changed or left out when the file was read.
+    """
 
     name: str
     architecture: Architecture
     tensors: dict
     classes: tuple[str, ...] | None
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     def row(self, wanted: str | int = HOTDOG) -> int:
         """The output row labelled `wanted`, or `wanted` itself when it is a row number of this source.
@@ -32,6 +36,8 @@ class Source:
         Raises UserError when the label is unknown or the number out of range.
         """
         rows = self.architecture.classes
+        if rows == 0:
+            raise UserError(f"{self.name} has no output layer, so there is no row to reuse; give its whole file")
         if str(wanted).isdecimal():
             if int(wanted) < rows:
                 return int(wanted)

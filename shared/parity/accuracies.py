@@ -1,208 +1,201 @@
-"""Do two frameworks agree? Tensors are compared one by one and by name, accuracies by a test made for equivalence.
+"""Do two frameworks come to the same conclusions? Test accuracies over seeds, by tests made for equivalence.
+
+    for one in compare_all([outcome_of(run) for run in read_runs(Path("runs"))]):
+        print(one.experiment, one.verdict.word)
 
 No framework is imported here: everything is NumPy arrays, numbers and run records.
 """
 
-import math
 import statistics
 from dataclasses import dataclass
 
-import numpy as np
-from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.weightstats import ttost_paired
-
 from shared.errors import UserError
-from shared.runs.frameworks import FRAMEWORKS
-from shared.runs.record import Run, read_probabilities
-
-# Two accuracies count as equivalent when they differ by less than 3 points. Fixed before any run was made: it is about
-# the spread of the chapter's published results (standard deviation 1 to 2.5 points over 27 runs).
-MARGIN = 0.03
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one run got right: `correct` (N,) bool, over the test images in the dataset's order."""
-
-    experiment: str
-    framework: str
-    seed: int
-    correct: np.ndarray
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.correct.mean())
-
-
-def outcome_of(run: Run) -> Outcome:
-    """The outcome of a finished run, from its test_probabilities.csv."""
-    _, labels, probabilities = read_probabilities(run)
-    return Outcome(run.experiment["name"], run.framework, run.seed, probabilities.argmax(axis=1) == labels)
+from shared.parity.agreement import Agreement, agreement, resampled_interval
+from shared.parity.design import MARGIN, the_draws
+from shared.parity.outcomes import Outcome
+from shared.parity.planning import chances
+from shared.parity.tost import Estimate, Verdict, estimate, verdicts
+from shared.runs.frameworks import FRAMEWORKS, NAMES
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One experiment in both frameworks over the seeds that both have run.
+    """One experiment in both frameworks.
 
-    difference: mean of torch's accuracy less Gluon's, seed by seed; low, high: its 90 % interval (infinite with one seed).
-    p: of the two one-sided tests, equivalence being the alternative. verdict: equivalent (the interval lies inside the margin),
-    different (it lies wholly outside), or undecided; needed: seeds for a verdict with a chance of 80 %, if the spread stays and so
-    does the difference, where the interval tells it from zero.
-    agreement: share of test images on which the two are both right or both wrong. only_gluon, only_torch: images that only
-    one gets right, over all seeds; mcnemar: for each seed, McNemar's exact p for the two counts being equal.
+    seeds: compared in each framework; where draws are shared they are pairs. gluon, torch: mean endpoint (see `Outcome.accuracy`),
+    averaged: epochs it is the mean of. difference: torch's less Gluon's; low, high: its 90 % interval (None with a single seed).
+    last: the difference after the last epoch. verdict: with Holm's correction. chances: that 1, 2 and 4 times as many new
+    seeds give a verdict. resampled: 90 % interval over seeds and images. agreement: image by image. diverged: runs of each
+    framework that came to no accuracy; where they are not as many in both (of a pair: not both), nothing is called equivalent.
     """
 
     experiment: str
-    seeds: tuple[int, ...]
+    draws: str
+    seeds: dict[str, tuple[int, ...]]
     gluon: float
     torch: float
+    averaged: int
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    last: float
     margin: float
-    p: float
-    verdict: str
-    needed: int | None
-    agreement: float
-    only_gluon: int
-    only_torch: int
-    mcnemar: tuple[float, ...]
+    verdict: Verdict
+    chances: tuple[float, ...]
+    resampled: tuple[float, float] | None
+    agreement: Agreement
+    diverged: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The runs of one experiment that can be compared: of the same seeds, in one order, where draws are shared.
+
+    diverged: how many of each framework cannot. torn: whether the frameworks differ in that; with shared draws, seed by seed.
+    """
+
+    experiment: str
+    gluon: list[Outcome]
+    torch: list[Outcome]
+    diverged: dict[str, int]
+    torn: bool
 
     @property
-    def advice(self) -> str:
-        """The verdict, and how many seeds one would need where there is none yet."""
-        if self.verdict != "undecided":
-            return self.verdict
-        return f"undecided: needs about {self.needed} seeds" if self.needed else "undecided: needs more than 1000 seeds"
+    def comparable(self) -> bool:
+        return bool(self.gluon and self.torch)
+
+    def accuracies(self) -> tuple[list[float], list[float]]:
+        return [o.accuracy for o in self.gluon], [o.accuracy for o in self.torch]
 
 
-def compare_accuracies(outcomes: list[Outcome], margin: float = MARGIN) -> Comparison:
-    """Two one-sided paired t-tests (Schuirmann 1987; statsmodels' ttost_paired) over the seeds, and McNemar's test within each.
-
-    `outcomes`: of one experiment, both frameworks. Runs with the same seed are a pair. Raises UserError when no seed has both.
-    """
-    by = {(o.framework, o.seed): o for o in outcomes}
-    seeds = tuple(sorted({o.seed for o in outcomes if all((f, o.seed) in by for f in FRAMEWORKS)}))
-    if not seeds:
-        raise UserError(f"{outcomes[0].experiment}: no seed was run in both frameworks")
-    gluon, torch = (np.array([by[f, seed].accuracy for seed in seeds]) for f in FRAMEWORKS)
-    gaps = torch - gluon
-    difference, spread = float(gaps.mean()), float(gaps.std(ddof=1)) if len(seeds) > 1 else UNKNOWN_SPREAD
-    if len(seeds) == 1:
-        half, p = math.inf, 1.0
-    else:
-        flat = spread < 1e-12  # every pair differs by the same: the t-statistic would be 0 / 0
-        if flat:
-            spread = 1 / len(by["gluon", seeds[0]].correct)  # an accuracy is known no finer than to one image
-        error = spread / math.sqrt(len(seeds))
-        half = float(stats.t.ppf(0.95, len(seeds) - 1)) * error
-        if flat:
-            p = float(stats.t.sf((margin - abs(difference)) / error, len(seeds) - 1))
-        else:
-            p = float(ttost_paired(torch, gluon, -margin, margin)[0])
-    low, high = difference - half, difference + half
-    different = low > margin or high < -margin
-    verdict = "equivalent" if p < 0.05 else "different" if different else "undecided"
-    likely = (
-        0.0 if low <= 0 <= high else difference
-    )  # what the seeds so far do not tell from zero is planned for as zero
-    pairs = [(by["gluon", seed].correct, by["torch", seed].correct) for seed in seeds]
-    only = [(int(np.sum(g & ~t)), int(np.sum(t & ~g))) for g, t in pairs]
-    return Comparison(
-        experiment=outcomes[0].experiment,
-        seeds=seeds,
-        gluon=statistics.fmean(gluon),
-        torch=statistics.fmean(torch),
-        difference=difference,
-        low=low,
-        high=high,
-        margin=margin,
-        p=p,
-        verdict=verdict,
-        needed=seeds_needed(likely, spread, margin) if verdict == "undecided" else None,
-        agreement=float(np.mean([np.mean(g == t) for g, t in pairs])),
-        only_gluon=sum(g for g, _ in only),
-        only_torch=sum(t for _, t in only),
-        mcnemar=tuple(float(mcnemar([[0, g], [t, 0]], exact=True).pvalue) if g + t else 1.0 for g, t in only),
-    )
-
-
-# Standard deviation of the difference of a pair of runs, to plan with while only one pair is known: runs of the chapter
-# that people published spread by about 0.02, and a difference of two by sqrt(2) times that.
-UNKNOWN_SPREAD = 0.02 * math.sqrt(2)
-
-
-def seeds_needed(difference: float, spread: float, margin: float = MARGIN) -> int | None:
-    """Pairs of runs for a verdict with a chance of about 80 %, if they differ by `difference` with standard deviation `spread`.
-
-    The smallest n with (t(0.95) + t(0.90)) spread / sqrt(n) <= | |difference| - margin |, where t is Student's quantile with
-    n - 1 degrees of freedom: the power of two one-sided tests around no difference (Julious 2004, section 5.2). None above 1000.
-    """
-    gap = abs(abs(difference) - margin)
-    for n in range(2, 1001):
-        quantiles = stats.t.ppf(0.95, n - 1) + stats.t.ppf(0.90, n - 1)
-        if quantiles * spread / math.sqrt(n) <= gap:
-            return n
-    return None
+def grouped(outcomes: list[Outcome], draws: str) -> Groups:
+    """The comparable runs of one experiment, maybe none. Raises UserError where they are not of one kind."""
+    name = outcomes[0].experiment
+    ended = {f: {o.seed: o for o in outcomes if o.framework == f and not o.diverged} for f in FRAMEWORKS}
+    lost = {f: {o.seed for o in outcomes if o.framework == f and o.diverged} for f in FRAMEWORKS}
+    seeds = {f: sorted(ended[f]) for f in FRAMEWORKS}
+    torn = len(lost["gluon"]) != len(lost["torch"])
+    if draws == "shared":
+        seeds = dict.fromkeys(FRAMEWORKS, sorted(set(ended["gluon"]) & set(ended["torch"])))
+        torn = lost["gluon"] != lost["torch"]
+    groups = {f: [ended[f][seed] for seed in seeds[f]] for f in FRAMEWORKS}
+    for what, values in (
+        ("epochs known", {o.averaged for f in FRAMEWORKS for o in groups[f]}),
+        ("test images", {o.images for f in FRAMEWORKS for o in groups[f]}),
+    ):
+        if len(values) > 1:
+            raise UserError(f"{name}: runs with different numbers of {what} cannot be compared: {sorted(values)}")
+    return Groups(name, groups["gluon"], groups["torch"], {f: len(lost[f]) for f in FRAMEWORKS}, torn)
 
 
 def compare_all(outcomes: list[Outcome], margin: float = MARGIN) -> list[Comparison]:
-    """One comparison per experiment, in the order in which they come."""
+    """One comparison per experiment that has runs of both, in the order in which they come; all of them are tested together.
+
+    Raises UserError where runs with shared and with own draws are mixed, and where no experiment has anything to compare.
+    """
+    draws = the_draws(o.draws for o in outcomes)
     names = dict.fromkeys(o.experiment for o in outcomes)
-    return [compare_accuracies([o for o in outcomes if o.experiment == name], margin) for name in names]
+    groups = [grouped([o for o in outcomes if o.experiment == name], draws) for name in names]
+    groups = [group for group in groups if group.comparable]
+    if not groups:
+        what = "seed" if draws == "shared" else "experiment"
+        raise UserError(
+            f"{', '.join(names)}: no {what} came to an end in both frameworks, so there is nothing to compare"
+        )
+    finest = 1 / min(o.images for o in outcomes)
+    numbers = [group.accuracies() for group in groups]
+    estimates = [estimate(*pair, draws, finest) for pair in numbers]
+    likely = chances(numbers, draws, finest, margin)
+    return [
+        _comparison(group, draws, margin, found, verdict, tuple(map(float, row)))
+        for group, found, verdict, row in zip(groups, estimates, verdicts(estimates, margin), likely, strict=True)
+    ]
+
+
+def seeds_there(outcomes: list[Outcome]) -> dict[str, int]:
+    """{experiment: how many seeds have come to an end, diverged ones too, in the framework that has fewer}."""
+    names = dict.fromkeys(o.experiment for o in outcomes)
+    return {
+        name: min(sum((o.experiment, o.framework) == (name, f) for o in outcomes) for f in FRAMEWORKS) for name in names
+    }
+
+
+def not_compared(outcomes: list[Outcome]) -> list[str]:
+    """A sentence for each experiment that `compare_all` leaves out."""
+    draws, lines = the_draws(o.draws for o in outcomes), []
+    for name in dict.fromkeys(o.experiment for o in outcomes):
+        mine = [o for o in outcomes if o.experiment == name]
+        if not grouped(mine, draws).comparable:
+            per = [[o for o in mine if o.framework == f] for f in FRAMEWORKS]
+            counts = [
+                f"{NAMES[f]} {len(runs)} runs, {sum(o.diverged for o in runs)} diverged"
+                for f, runs in zip(FRAMEWORKS, per, strict=True)
+            ]
+            lines.append(
+                f"{name} is not compared: no {'pair' if draws == 'shared' else 'run of both'} came to an end ({'; '.join(counts)})."
+            )
+    return lines
+
+
+def _comparison(group: Groups, draws, margin, found: Estimate | None, verdict: Verdict, likely) -> Comparison:
+    gluon, torch = map(statistics.fmean, group.accuracies())
+    low, high = (None, None) if found is None else map(float, found.interval())
+    if group.torn and verdict.word == "equivalent":
+        verdict = Verdict(verdict.p, "undecided", verdict.smallest)
+    return Comparison(
+        experiment=group.experiment,
+        draws=draws,
+        seeds={"gluon": tuple(o.seed for o in group.gluon), "torch": tuple(o.seed for o in group.torch)},
+        gluon=gluon,
+        torch=torch,
+        averaged=group.gluon[0].averaged,
+        difference=torch - gluon,
+        low=low,
+        high=high,
+        last=statistics.fmean(o.last for o in group.torch) - statistics.fmean(o.last for o in group.gluon),
+        margin=margin,
+        verdict=verdict,
+        chances=likely,
+        resampled=resampled_interval(group.gluon, group.torch, draws),
+        agreement=agreement(group.gluon, group.torch, draws),
+        diverged=group.diverged,
+    )
 
 
 def ranking(outcomes: list[Outcome], framework: str) -> list[tuple[str, float]]:
-    """(experiment, mean accuracy) of one framework, the best first."""
-    mine = [o for o in outcomes if o.framework == framework]
+    """(experiment, mean endpoint) of one framework, the best first; runs that diverged have none."""
+    mine = [o for o in outcomes if o.framework == framework and not o.diverged]
     names = {o.experiment for o in mine}
     means = {name: statistics.fmean(o.accuracy for o in mine if o.experiment == name) for name in names}
     return sorted(means.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
 def decided(outcomes: list[Outcome], framework: str, better: str, worse: str) -> bool:
-    """Whether `better` beats `worse` in one framework: the 90 % interval of their difference over its seeds lies above zero."""
-    by = {(o.experiment, o.seed): o.accuracy for o in outcomes if o.framework == framework}
-    images = min(len(o.correct) for o in outcomes)
-    seeds = [seed for name, seed in by if name == better and (worse, seed) in by]
-    gaps = np.array([by[better, seed] - by[worse, seed] for seed in seeds])
-    if len(gaps) < 2:
+    """Whether `better` beats `worse` in one framework: the 90 % interval of their difference over its seeds lies above zero.
+
+    Two experiments with the same seed share order and views where draws are shared, and are a pair then; otherwise they are not.
+    """
+    mine = [o for o in outcomes if o.framework == framework and not o.diverged and o.experiment in (better, worse)]
+    if not mine:
         return False
-    spread = max(gaps.std(ddof=1), 1 / images)  # an accuracy is known no finer than to one image
-    half = stats.t.ppf(0.95, len(gaps) - 1) * spread / math.sqrt(len(gaps))
-    return bool(gaps.mean() - half > 0)
+    draws = the_draws(o.draws for o in mine)
+    by = {name: {o.seed: o.accuracy for o in mine if o.experiment == name} for name in (better, worse)}
+    if draws == "shared":
+        both = sorted(set(by[better]) & set(by[worse]))
+        by = {name: {seed: by[name][seed] for seed in both} for name in by}
+    found = estimate(list(by[worse].values()), list(by[better].values()), draws, 1 / min(o.images for o in mine))
+    return found is not None and bool(found.interval()[0] > 0)
 
 
 def contradictions(outcomes: list[Outcome]) -> list[str]:
     """Pairs of experiments whose order is decided in both frameworks and is not the same, in words; empty where they agree."""
-    names, found = list(dict.fromkeys(o.experiment for o in outcomes)), []
-    for a in names:
-        for b in names:
-            if decided(outcomes, "gluon", a, b) and decided(outcomes, "torch", b, a):
-                found.append(f"{a} beats {b} in gluon, {b} beats {a} in torch")
-    return found
-
-
-def accuracy_table(comparisons: list[Comparison]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: one experiment a row, means, difference with its interval, verdict, and agreement image by image."""
-    header = ["experiment", "Gluon", "PyTorch", "difference", "90 % interval", "margin", "seeds", "verdict", "TOST p"]
-    header += ["agree on", "only Gluon / PyTorch right", "McNemar p < .05"]
-    rows = []
-    for c in comparisons:
-        interval = "–" if len(c.seeds) == 1 else f"{c.low:+.3f} to {c.high:+.3f}"
-        rows.append(
-            [c.experiment, f"{c.gluon:.3f}", f"{c.torch:.3f}", f"{c.difference:+.3f}", interval, f"±{c.margin:g}"]
-            + [
-                str(len(c.seeds)),
-                c.advice,
-                "–" if len(c.seeds) == 1 else f"{c.p:.2g}",
-                f"{c.agreement:.1%}",
-                f"{c.only_gluon} / {c.only_torch}",
-            ]
-            + [f"{sum(p < 0.05 for p in c.mcnemar)} of {len(c.seeds)} seeds"]
-        )
-    return header, rows
+    names = list(dict.fromkeys(o.experiment for o in outcomes))
+    return [
+        f"{a} beats {b} in gluon, {b} beats {a} in torch"
+        for a in names
+        for b in names
+        if decided(outcomes, "gluon", a, b) and decided(outcomes, "torch", b, a)
+    ]
 
 
 def order_sentences(outcomes: list[Outcome]) -> list[str]:

@@ -1,4 +1,4 @@
-"""How far two networks in lockstep are apart after every step, measured, recorded and drawn."""
+"""How far two networks in lockstep are apart after every step: measured, recorded, as a table. book/pictures.py draws it."""
 
 import json
 import math
@@ -6,78 +6,19 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from shared.errors import UserError
 from shared.experiments import Experiment
-from shared.files import write_atomically
+from shared.files import write_rows
 from shared.images import feed
 from shared.images.splits import Dataset
 from shared.networks.source import Source
 from shared.parity.lockstep import exact_in_float32, train, trained_only, twins
 from shared.parity.tensors import relative
-from shared.runs.figures import FONT, WIDTH, save_figure
 from shared.runs.frameworks import FRAMEWORKS, implementation
 from shared.runs.machine import cpu_name, package_versions
 from shared.runs.tables import show
-
-# The series of a lockstep record: label, colour (of no experiment), marker.
-ARITHMETIC = {
-    "float32": ("float32", "#e69f00", "o"),
-    "float64": ("float64", "#56b4e9", "s"),
-    "float64, rates exact": ("float64, rate and decay that float32 holds exactly", "black", "^"),
-}
-EPSILONS = {2.0**-23: "float32", 2.0**-52: "float64"}
-NOTHING = 1e-17  # where no difference at all is drawn on a logarithmic axis
-
-
-@plt.rc_context(FONT)
-def plot_divergence(record: dict, path: Path) -> Path:
-    """Write how far two frameworks in lockstep are apart after every step, from a record of `diverge`. Returns `path`.
-
-    One column per experiment; above the gap between the losses, below the distance of the weights.
-    """
-    series = record["series"]
-    names = list(dict.fromkeys(one["experiment"]["name"] for one in series))
-    figure, panels = plt.subplots(
-        2, len(names), figsize=(WIDTH, 5.6), sharex=True, sharey="row", constrained_layout=True, squeeze=False
-    )
-    for column, name in zip(panels.T, names, strict=True):
-        own = [one for one in series if one["experiment"]["name"] == name]
-        column[0].set_title(f"{name}, learning rate {own[0]['experiment']['learning_rate']:g}")
-        for panel, key in zip(column, ("loss_gap", "way"), strict=True):
-            for one in own:
-                values = [math.nan if step[key] is None else max(step[key], NOTHING) for step in one["steps"]]
-                label, colour, marker = ARITHMETIC[one["name"]]
-                steps = [step["step"] for step in one["steps"]]
-                panel.semilogy(steps, values, color=colour, marker=marker, markersize=3, linewidth=1.2, label=label)
-            panel.grid(alpha=0.3)
-            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-        column[1].set_xlabel("step")
-    powers = range(-15, 1, 3)
-    ticks, labels = [10.0**p for p in powers], [f"$10^{{{p}}}$" for p in powers]
-    panels[0, 0].set(yticks=[NOTHING, *ticks], yticklabels=["0", *labels], ylim=(NOTHING / 3, 30))
-    panels[1, 0].set(yticks=ticks, yticklabels=labels, ylim=(1e-16, 30))
-    for epsilon, dtype in EPSILONS.items():
-        _mark(panels[0], epsilon, f"ε of {dtype}")
-    _mark(panels[1], 1, "as far apart as they have moved")
-    panels[0, 0].set_ylabel("difference of the two losses")
-    panels[1, 0].set_ylabel("distance of the two sets of weights,\nas a share of how far they have moved")
-    figure.legend(handles=panels[0, 0].lines[: len(own)], loc="outside lower center", ncols=3, frameon=False)
-    save_figure(figure, path)
-    return path
-
-
-def _mark(row, height, text):
-    """A thin line across the panels of a row, with a word on it in the one where it is in nobody's way."""
-    for panel in row:
-        panel.axhline(height, color="#777777", linestyle=":", linewidth=0.8)
-    panel = row[0] if height == 1 else row[-1]
-    panel.text(
-        0.98, height, text, color="#777777", fontsize=8, transform=panel.get_yaxis_transform(), ha="right", va="top"
-    )
 
 
 @dataclass(frozen=True)
@@ -137,8 +78,8 @@ def measure(experiment: Experiment, source: Source, dataset: Dataset, batches: l
     for i in range(1, len(batches) + 1):
         losses = gluon[i].train_loss, torch[i].train_loss
         share, way, worst_tensor, worst = distances[i]
-        found = [_finite(value) for value in (*losses, abs(losses[0] - losses[1]), share, way)]
-        steps.append(Step(i, *found, worst_tensor, _finite(worst)))
+        numbers = [_finite(value) for value in (*losses, abs(losses[0] - losses[1]), share, way)]
+        steps.append(Step(i, *numbers, worst_tensor, _finite(worst)))
     return steps
 
 
@@ -168,15 +109,15 @@ def diverge(
     if steps < 1:
         raise UserError(f"the number of steps is {steps}; it must be at least 1")
     chosen = {f: implementation(f, "training").choose_device(device) for f in FRAMEWORKS}
-    devices = {f: where for f, (where, _) in chosen.items()}
+    devices = {f: used for f, (used, _) in chosen.items()}
     series = []
     for experiment in experiments:
         batches = feed.batches(dataset.train, experiment.size, experiment.batch_size, seed, steps)
         for (dtype, exact), name in WAYS.items():
-            run = exact_in_float32(experiment) if exact else experiment
-            found = measure(run, source, dataset, batches, devices, dtype, seed)
-            used = {key: value for key, value in run.as_dict().items() if key != "num_epochs"}
-            series.append({"name": name, "dtype": dtype, "experiment": used, "steps": [asdict(s) for s in found]})
+            trained = exact_in_float32(experiment) if exact else experiment
+            measured = measure(trained, source, dataset, batches, devices, dtype, seed)
+            used = {key: value for key, value in trained.as_dict().items() if key != "num_epochs"}
+            series.append({"name": name, "dtype": dtype, "experiment": used, "steps": [asdict(s) for s in measured]})
             on_series(series[-1])
     cores = len(os.sched_getaffinity(0))
     about = {
@@ -188,7 +129,7 @@ def diverge(
             "architecture": source.architecture.name,
             "fingerprint": source.fingerprint,
         },
-        "devices": {f: {"used": str(where), "why": why} for f, (where, why) in chosen.items()},
+        "devices": {f: {"used": str(used), "why": why} for f, (used, why) in chosen.items()},
         "cpu": cpu_name(),
         "cores": cores,
         "threads": int(os.environ.get("OMP_NUM_THREADS", cores)),
@@ -198,15 +139,8 @@ def diverge(
 
 
 def write_divergence(path: Path, record: dict):
-    """Write what `diverge` gave as JSON, a step a line."""
-    series = []
-    for one in record["series"]:
-        lines = ",\n".join("   " + json.dumps(step, allow_nan=False) for step in one["steps"])
-        head = json.dumps({key: value for key, value in one.items() if key != "steps"})
-        series.append(f'  {head[:-1]}, "steps": [\n{lines}\n  ]}}')
-    body = ",\n".join(series)
-    text = f'{{\n "about": {json.dumps(record["about"], indent=1)},\n "series": [\n{body}\n ]\n}}\n'
-    write_atomically(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
+    """Write what `diverge` gave as JSON, a series a line."""
+    write_rows(Path(path), {"about": record["about"]}, "series", record["series"])
 
 
 def read_divergence(path: Path) -> dict:

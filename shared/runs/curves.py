@@ -3,22 +3,23 @@
 import math
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from shared.runs.figures import COLOURS, FONT, LINES, WIDTH, save_figure
+from shared.runs.figures import COLOURS, FONT, LINES, WIDTH, new_figure, save_figure
 from shared.runs.frameworks import FRAMEWORKS, NAMES
 from shared.runs.record import Run
 from shared.runs.tables import title
 
 
-@plt.rc_context(FONT)
+@matplotlib.rc_context(FONT)
 def plot_run(run: Run) -> Path:
     """Write the run's `curves.png`: loss, and training and test accuracy, over its epochs. Returns the file's path."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.8), constrained_layout=True)
+    figure = new_figure(WIDTH, 2.8)
+    left, right = figure.subplots(1, 2)
     epochs = [e["epoch"] for e in run.epochs]
     colour = COLOURS.get(run.experiment["name"], "black")
     draw = _line(run.framework, colour)
@@ -33,7 +34,7 @@ def plot_run(run: Run) -> Path:
     return run.folder / "curves.png"
 
 
-@plt.rc_context(FONT)
+@matplotlib.rc_context(FONT)
 def plot_runs(runs: list[Run], path: Path) -> Path:
     """Write test accuracy over epochs of several runs as one picture, one panel per experiment. Returns `path`.
 
@@ -45,14 +46,8 @@ def plot_runs(runs: list[Run], path: Path) -> Path:
     columns = min(3, len(groups))
     rows = math.ceil(len(groups) / columns)
     spare = rows * columns > len(groups)  # an empty panel takes the legend
-    figure, panels = plt.subplots(
-        rows,
-        columns,
-        figsize=(WIDTH, 2.2 * rows + 0.5 * (not spare)),
-        sharey=True,
-        constrained_layout=True,
-        squeeze=False,
-    )
+    figure = new_figure(WIDTH, 2.2 * rows + 0.5 * (not spare))
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for panel, (name, group) in zip(panels.flat, groups.items(), strict=False):
         for framework in (f for f in FRAMEWORKS if group[f]):
             _curve(panel, framework, group[framework])

@@ -80,6 +80,7 @@ def _begin(job, dataset, source, device, reason) -> Run:
             "train": len(dataset.train),
             "test": len(dataset.test),
             "tested_on": dataset.test.folder.name,
+            "split": dataset.split,
             "fingerprint": dataset.fingerprint,
         },
         source={

@@ -1,4 +1,4 @@
-"""Train the embedded source network on its drawings."""
+"""Train the embedded source network on its drawings, from nothing: `hotdog mini build`."""
 
 import json
 import time
@@ -7,44 +7,39 @@ from pathlib import Path
 import numpy as np
 
 from shared.images.mini.render import VERSION
+from shared.images.views import MEAN, STD
 from shared.networks.source import MINI_FILE
 
 # A resnet18_v2 of a quarter of the width or less, so that its float32 weights stay under 3 MB.
 LAYERS, CHANNELS = (2, 2, 2, 2), (16, 16, 32, 64, 128)
-# The chapter's normalisation, per RGB channel, for pixels from 0 to 1.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# AdamW's rate at the top of a one-cycle schedule, and its decay, of weights only.
+PEAK_RATE, WEIGHT_DECAY = 4e-3, 0.05
 
 
 def pretrain(folder, epochs=14, seed=0, batch=64, log=print):
     """Train the source network on the drawings in `folder` (as `write_source` leaves them).
 
-    Returns (tensors, report). tensors: dict of float32 arrays under the project's names. report:
-    "classes" (labels, row by row of the output layer), "top1" (accuracy on the held-out drawings,
-    0 to 1), "seed", "epochs", "seconds".
+    Returns (tensors, facts). tensors: {canonical name: float32 array}. facts: "classes" (labels, row by row of the output layer),
+    "top1" (accuracy on the held-out drawings, 0 to 1), "seed", "seconds".
     """
     import torch
     from torch.nn import functional as F
 
-    from torch_impl.resnet_v2 import ResNetV2
+    from torch_impl.resnet_v2 import BasicBlockV2, ResNetV2
 
     start = time.monotonic()
     torch.manual_seed(seed)
     classes = sorted(p.name for p in (Path(folder) / "train").iterdir())
     X, y = _load(Path(folder) / "train", classes)
     X_test, y_test = _load(Path(folder) / "test", classes)
-    net = ResNetV2(LAYERS, CHANNELS, len(classes))
-    decayed = [p for p in net.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in net.parameters() if p.requires_grad and p.ndim == 1]
-    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
-    peak = 4e-3
-    optimizer = torch.optim.AdamW(groups, lr=peak)
-    steps = epochs * (len(X) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, steps, pct_start=0.2)
+    net = ResNetV2(BasicBlockV2, LAYERS, CHANNELS, len(classes))
+    steps = len(X) // batch
+    optimizer = _optimizer(net)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, epochs * steps, pct_start=0.2)
     for epoch in range(epochs):
         net.train()
         total = 0.0
-        order = torch.randperm(len(X))
-        for rows in order[: len(X) // batch * batch].split(batch):
+        for rows in torch.randperm(len(X))[: steps * batch].split(batch):
             loss = F.cross_entropy(net(_augmented(X[rows])), y[rows])
             optimizer.zero_grad()
             loss.backward()
@@ -52,30 +47,34 @@ def pretrain(folder, epochs=14, seed=0, batch=64, log=print):
             schedule.step()
             total += loss.item()
         top1 = _accuracy(net, X_test, y_test)
-        log(
-            f"epoch {epoch + 1} of {epochs}: loss {total / (len(X) // batch):.3f}, "
-            f"held-out accuracy {top1:.3f}, {time.monotonic() - start:.0f} s"
-        )
+        seconds = time.monotonic() - start
+        log(f"epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}, held-out accuracy {top1:.3f}, {seconds:.0f} s")
     tensors = {
         name: tensor.detach().numpy().astype(np.float32)
         for name, tensor in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    report = {"classes": classes, "top1": top1, "seed": seed, "epochs": epochs, "seconds": time.monotonic() - start}
-    return tensors, report
+    return tensors, {"classes": classes, "top1": top1, "seed": seed, "seconds": seconds}
 
 
-def save(tensors, report, path=MINI_FILE):
+def _optimizer(net):
+    import torch
+
+    trained = [p for p in net.parameters() if p.requires_grad]
+    weights, others = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim == 1]
+    groups = [{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=PEAK_RATE)
+
+
+def save(tensors, facts, path=MINI_FILE):
     """Store a pretrained source network. Everything in the metadata is text, as the format asks."""
     from safetensors.numpy import save_file
 
     metadata = {
         "name": "mini",
-        "classes": json.dumps(report["classes"]),
-        "layers": json.dumps(LAYERS),
-        "channels": json.dumps(CHANNELS),
-        "top1": f"{report['top1']:.4f}",
-        "seed": str(report["seed"]),
+        "classes": json.dumps(facts["classes"]),
+        "top1": f"{facts['top1']:.4f}",
+        "seed": str(facts["seed"]),
         "drawings": str(VERSION),
         "command": "hotdog mini build",
     }
@@ -98,7 +97,7 @@ def _load(folder, classes):
 def _normalized(X):
     import torch
 
-    mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (MEAN, STD))
+    mean, std = (torch.from_numpy(v.astype("float32")) for v in (MEAN, STD))
     return (X.float() / 255 - mean) / std
 
 

@@ -17,6 +17,11 @@ def show(value: float | None, form: str = ".3f") -> str:
     return "–" if value is None else format(value, form)
 
 
+def plural(number: int, noun: str) -> str:
+    """`number` of a thing, in words: "1 epoch", "5 epochs"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def title(run: Run) -> str:
     """The experiment's name, with the reused row's number and label where there is one."""
     row = run.source["row"]
@@ -132,7 +137,7 @@ def sentences(found: list[Run]) -> list[str]:
         some = any_of(per)
         name, epochs = some.experiment["name"], some.experiment["num_epochs"]
         text = f"{title(some)}: test accuracy {each(per, lambda f, per=per: last(per, f))} after "
-        text += f"{epochs} epoch{'s' * (epochs != 1)}"
+        text += plural(epochs, "epoch")
         if name == "hotdog-row":
             text += f"; before any training, with only the {some.source['row_label']} row in place, " + each(
                 per, lambda f, per=per: first(per, f)

@@ -1,19 +1,26 @@
 """What the ladder is climbed with, and where."""
 
-from dataclasses import astuple
+import gc
 
 import pytest
 import torch
+from helpers import THIN, random_source
 
 from shared.images.folders import load_dataset
 from shared.images.mini.drawings import write_target
 from shared.networks.architecture import Architecture
 from shared.networks.reading import load_source
 
-from . import ladder, pictures
+from . import ledger, pictures
+from .ladder import Climb
+from .scene import Scene, where
 
-# Narrow networks of both architectures, their tensors all random.
-THIN = (8, 8, 16, 32, 64)
+# Shallow: what is new in them is the block.
+BOTTLENECKS = {
+    "bottleneck v2": (2, "bottleneck"),
+    "bottleneck v1": (1, "bottleneck"),
+    "bottleneck v1b": (1, "bottleneck_v1b"),
+}
 
 
 def pytest_configure(config):
@@ -22,14 +29,19 @@ def pytest_configure(config):
     torch.backends.cudnn.allow_tf32 = False
 
 
-def where(config) -> ladder.Where:
-    return ladder.where(config.getoption("--device"))
+def pytest_collection_finish():
+    # Gluon's DataLoader collects garbage whenever one is made; what is imported by now (a quarter of a second's worth) is none.
+    gc.freeze()
+
+
+def devices_of(config):
+    return where(config.getoption("--device"))
 
 
 def pytest_generate_tests(metafunc):
     if "scene" in metafunc.fixturenames:
-        names = ["random v2", "random v1", "mini", "real"]
-        device = where(metafunc.config).name
+        names = ["random v2", "random v1", *BOTTLENECKS, "mini", "real"]
+        device = devices_of(metafunc.config).name
         metafunc.parametrize("scene", names, indirect=True, ids=[f"{n}, {device}" for n in names], scope="session")
 
 
@@ -52,6 +64,11 @@ def solid(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def coded(tmp_path_factory):
+    return load_dataset(str(pictures.position_coded_files(tmp_path_factory.mktemp("coded"))))
+
+
+@pytest.fixture(scope="session")
 def photographs(real):
     """96 + 96 of the real photographs."""
     return load_dataset(str(real / "data" / "hotdog"), limit=96)
@@ -60,31 +77,34 @@ def photographs(real):
 @pytest.fixture(scope="session")
 def scene(request):
     """A source network with images, on the devices asked for; `real` only where HOTDOG_REAL names its folder."""
-    here = where(request.config)
+    here = devices_of(request.config)
     if request.param == "real":
         folder = request.getfixturevalue("real")
         source = load_source(str(next((folder / "weights").glob("*.pth"))))
         photographs = request.getfixturevalue("photographs")
-        return ladder.Scene("real", source, photographs, size=64, batch_size=8, where=here)
+        return Scene("real", source, photographs, size=64, batch_size=8, where=here)
     drawings = request.getfixturevalue("drawings")
     if request.param == "mini":
         source = load_source("mini")
+    elif request.param in BOTTLENECKS:
+        version, block = BOTTLENECKS[request.param]
+        source = random_source(Architecture(version, (1, 1, 1, 1), THIN, block=block))
     else:
-        source = ladder.random_source(Architecture(int(request.param[-1]), channels=THIN))
-    return ladder.Scene(request.param, source, drawings, size=32, batch_size=16, where=here)
+        source = random_source(Architecture(int(request.param[-1]), channels=THIN))
+    return Scene(request.param, source, drawings, size=32, batch_size=16, where=here)
+
+
+@pytest.fixture(scope="session")
+def shallow(drawings, kinds, solid, coded):
+    """The ladder with a shallow network on the CPU: quick, for planted faults climb it again and again."""
+    source = random_source(Architecture(2, layers=(1, 1, 1, 1), channels=THIN))
+    return Climb(Scene("shallow", source, drawings, size=32, batch_size=16), kinds, solid, coded)
 
 
 @pytest.fixture
 def keep(request):
-    """Keeps what a check measured, and where, with the test's report: the lines at the end are made in another process."""
-    callspec = getattr(request.node, "callspec", None)
-    here = where(request.config)
+    """keep(measured): what a check measured goes into the lines at the end."""
+    here = devices_of(request.config)
     devices = {"gluon": str(here.gluon), "torch": str(here.torch), "said as": here.name}
     gpu = torch.cuda.get_device_name(0) if here.torch.type == "cuda" else None
-
-    def keep(measured):
-        label = callspec.id if callspec else ""
-        request.node.user_properties.extend(("parity", [label, *astuple(m)]) for m in measured)
-        request.node.user_properties.append(("parity devices", [devices, gpu]))
-
-    return keep
+    return lambda measured: ledger.keep(request.node, measured, devices, gpu)

@@ -5,29 +5,9 @@
 prints the table; test_parity_catches_faults.py plants every fault and asserts its row.
 """
 
-import contextlib
-import importlib
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-
 from shared.parity.tensors import RUNGS
 
-
-@dataclass(frozen=True)
-class Fault:
-    """name: what went wrong. file: where. rung: the first that breaks. sign: what its message names. edits: (old, new) texts."""
-
-    name: str
-    file: str
-    rung: int
-    sign: str
-    edits: tuple[tuple[str, str], ...]
-
-
-def fault(name, file, rung, sign, *texts):
-    return Fault(name, file, rung, sign, tuple(zip(texts[::2], texts[1::2], strict=True)))
-
+from .planting import fault
 
 GLUON_DATA, TORCH_DATA = "gluon_impl/data.py", "torch_impl/data.py"
 GLUON_NETS, TORCH_NETS = "gluon_impl/nets.py", "torch_impl/nets.py"
@@ -35,7 +15,7 @@ GLUON_TRAINING, TORCH_TRAINING = "gluon_impl/training.py", "torch_impl/training.
 RESNET_V2 = "torch_impl/resnet_v2.py"
 
 IMAGE_FOLDER = "ListedImages(split.folder, transform)"
-HEAD_GROUP = '{"params": net.output.parameters(), "lr": learning_rate * head_lr_mult},'
+HEAD_GROUP = '{"params": net.output.parameters(), "lr": experiment.learning_rate * experiment.head_lr_mult},'
 FEATURES_GROUP = '{"params": [p for p in net.features.parameters() if p.requires_grad]},'
 NAMED_TENSORS = "return {name: tensor for name, tensor in net.state_dict().items() if"
 
@@ -57,7 +37,7 @@ FAULTS = (
     ),
     fault(
         "last batch dropped", TORCH_DATA, 1, "training batches have",
-        "shuffle=True,", "shuffle=True,\n        drop_last=True,",
+        "shuffle=draws == OWN,", "shuffle=draws == OWN,\n        drop_last=True,",
     ),
     fault(
         "normalisation missing when testing", GLUON_DATA, 1, "test 0",
@@ -113,7 +93,62 @@ FAULTS = (
         "mirroring forgotten", GLUON_DATA, 1, "gluon: share mirrored",
         "            transforms.RandomFlipLeftRight(),\n", "",
     ),
+    # shared draws
+    fault(
+        "order from another stream", TORCH_DATA, 1, "torch: order of epoch 1: place 1",
+        "EpochOrder(seed, len(split))", "EpochOrder(seed + 1, len(split))",
+    ),
+    fault(
+        "the same order in every epoch", "shared/images/draws.py", 1, "shared draws: two epochs have the same order",
+        'generator(seed, "order", epoch)', 'generator(seed, "order")',
+    ),
+    fault(
+        "mirrored the other way round", TORCH_DATA, 1, "torch: mirrored as drawn: epoch 1",
+        "horizontal_flip(pixels) if drawn.mirrored else pixels", "pixels if drawn.mirrored else horizontal_flip(pixels)",
+    ),
+    fault(
+        "mirrored upside down", GLUON_DATA, 1, "gluon: mirrored as drawn: epoch 1",
+        "np.flip(pixels, axis=1)", "np.flip(pixels, axis=0)",
+    ),
+    fault(
+        "view of another image", TORCH_DATA, 1, "torch: mirrored as drawn: epoch 1",
+        "view(self.seed, epoch, position, ", "view(self.seed, epoch, position + 1, ",
+    ),
+    fault(
+        "the first epoch's views in every epoch", GLUON_DATA, 1, "gluon: mirrored as drawn: epoch 2",
+        "view(self.seed, epoch, position, ", "view(self.seed, 1, position, ",
+    ),
+    fault(
+        "epoch not part of the stream of views", "shared/images/draws.py", 1, "shared draws: two views",
+        'generator(seed, "view", epoch, position)', 'generator(seed, "view", position)',
+    ),
+    fault(
+        "height and width exchanged", GLUON_DATA, 1, "gluon: ",
+        "pixels.shape[1], pixels.shape[0])", "pixels.shape[0], pixels.shape[1])",
+    ),
+    fault(
+        "views smoothed as they shrink, with shared draws", TORCH_DATA, 1, "views of shared draws",
+        "[self.size, self.size], antialias=False", "[self.size, self.size], antialias=True",
+    ),
+    fault(
+        "views drawn one after the other", TORCH_DATA, 1, "torch: mirrored as drawn: epoch 1",
+        "    def __getitem__(self, key):\n        epoch, position = key\n",
+        "    drawn = 0\n\n    def __getitem__(self, key):\n        epoch, position = key\n        self.drawn += 1\n",
+        "view(self.seed, epoch, position, ", "view(self.seed, epoch, self.drawn - 1, ",
+    ),
+    fault(
+        "own generators that do not start anew", GLUON_DATA, 1, "gluon: own draws, epoch 2 with and without",
+        "        seed_everything(epoch_seed(seed, epoch))\n", "",
+    ),
     # tensors
+    fault(
+        "start of shared draws in one framework only", "shared/runs/frameworks.py", 2, "scratch: shared start",
+        "if draws == SHARED:", 'if draws == SHARED and (framework == "gluon" or not scratch):',
+    ),
+    fault(
+        "new output layer drawn by the number of tensors", "shared/images/draws.py", 2, "output layer of scratch and finetune",
+        'generator(seed, f"initial {name}")', 'generator(seed, f"initial {len(shapes)}")',
+    ),
     fault(
         "kernels transposed on the way in", TORCH_NETS, 2, "carried into torch: features.conv1.weight",
         "tensor.copy_(torch.from_numpy(tensors[name]))",
@@ -140,7 +175,7 @@ FAULTS = (
     ),
     fault(
         "random bias in the new output layer", TORCH_NETS, 2, "output.bias",
-        "    nn.init.zeros_(net.output.bias)\n", "",
+        "nn.init.zeros_(module.bias)", "pass",
     ),
     # activations
     fault(
@@ -159,7 +194,7 @@ FAULTS = (
     ),
     fault(
         "evaluation in train mode", TORCH_TRAINING, 3, "predictions: probabilities",
-        "net.to(device).eval()", "net.to(device).train()",
+        "    net.eval()\n", "    net.train()\n",
     ),
     # loss
     fault(
@@ -176,8 +211,17 @@ FAULTS = (
     ),
     fault(
         "best accuracy so far reported", GLUON_TRAINING, 4, "gluon: reported test accuracy",
-        "accuracy = evaluate_accuracy(net, test_batches, device)",
-        "accuracy = best = max(evaluate_accuracy(net, test_batches, device), locals().get('best', 0))",
+        "def _evaluated(", "seen = []\n\n\ndef _evaluated(",
+        "    tested = {", "    seen.append(accuracy)\n    accuracy = max(seen)\n    tested = {",
+    ),
+    fault(
+        "weighed loss over the sum of the weights", TORCH_TRAINING, 4, "torch: weighed loss against NumPy",
+        "l = l * torch.tensor(class_weights, dtype=l.dtype, device=device)[y]",
+        "w = torch.tensor(class_weights, dtype=l.dtype, device=device)[y]\n                l = l * w / w.mean()",
+    ),
+    fault(
+        "weights of the classes exchanged", GLUON_TRAINING, 4, "gluon: weighed loss against NumPy",
+        "np.array(class_weights, dtype=l.dtype, ctx=device)[y]", "np.array(class_weights, dtype=l.dtype, ctx=device)[1 - y]",
     ),
     # gradients
     fault(
@@ -195,7 +239,7 @@ FAULTS = (
     ),
     fault(
         "weight decay off", TORCH_TRAINING, 6, "torch's decay: full batch: features.conv1.weight",
-        "weight_decay=weight_decay", "weight_decay=0.0",
+        "weight_decay=experiment.weight_decay", "weight_decay=0.0",
     ),
     fault(
         "weight decay skips biases and scales", TORCH_TRAINING, 6, "torch's decay: full batch: features.bn1.weight",
@@ -217,7 +261,13 @@ FAULTS = (
     ),
     fault(
         "momentum 0.9", GLUON_TRAINING, 6, "gluon's rate: short batch: features.conv1.weight",
-        '"wd": weight_decay}', '"wd": weight_decay, "momentum": 0.9}',
+        '"wd": experiment.weight_decay}', '"wd": experiment.weight_decay, "momentum": 0.9}',
+    ),
+    # one step
+    fault(
+        "classes weighed in the report only", TORCH_TRAINING, 7, "torch: the step with weighed classes",
+        "            l = loss(y_hat, y)\n", "            l = plain = loss(y_hat, y)\n",
+        "l.mean().backward()", "plain.mean().backward()",
     ),
     # trajectory
     fault(
@@ -240,8 +290,8 @@ FAULTS = (
     ),
     fault(
         "features of the first batch only", TORCH_TRAINING, 3, "torch: logits from features in eval mode: logits has shape",
-        "net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches]",
-        "net.features(X.to(device)).cpu().numpy(), y.numpy()) for X, y in batches[:1]]",
+        "net.features(_to(device, X)).cpu().numpy(), y.numpy()) for X, y in batches]",
+        "net.features(_to(device, X)).cpu().numpy(), y.numpy()) for X, y in batches[:1]]",
     ),
     fault(
         "batch normalisation that is not locked", TORCH_NETS, 10, "torch, locked: loss in training and in evaluation",
@@ -270,35 +320,6 @@ FAULTS = (
         'tensors | {"output.weight": reused_output(source, row, slot, tensors, other_row)["output.weight"]}',
     ),
 )  # fmt: skip
-
-
-@contextlib.contextmanager
-def planted(fault: Fault):
-    """Run the edited source in place of the module's own, everywhere it has been imported to; undo it at the end.
-
-    Raises ValueError when a text to be edited is no longer there: the fault has to follow the code.
-    """
-    module = importlib.import_module(fault.file.removesuffix(".py").replace("/", "."))
-    source = Path(module.__file__).read_text(encoding="utf-8")
-    for old, new in fault.edits:
-        if old not in source:
-            raise ValueError(f"{fault.name} cannot be planted: {fault.file} no longer says {old!r}")
-        source = source.replace(old, new)
-    ours = [m for name, m in sys.modules.items() if name.startswith(("gluon_impl", "torch_impl", "shared")) and m]
-    before = {m: dict(vars(m)) for m in ours}
-    try:
-        exec(compile(source, module.__file__, "exec"), vars(module))
-        # Others hold what they imported from the module before: give them the new one too.
-        renewed = {id(old): vars(module)[name] for name, old in before[module].items() if not name.startswith("__")}
-        for other in ours:
-            for name, value in before[other].items():
-                if other is not module and id(value) in renewed:
-                    setattr(other, name, renewed[id(value)])
-        yield
-    finally:
-        for m, names in before.items():
-            vars(m).clear()
-            vars(m).update(names)
 
 
 def table() -> str:

@@ -51,6 +51,14 @@ def position_coded(width=256, height=192) -> Image.Image:
     return Image.fromarray(np.stack([across, down, 0 * down], axis=2).round().astype(np.uint8))
 
 
+def position_coded_files(folder: Path) -> Path:
+    """A few images of `position_coded`, of several sizes."""
+    for split in ("train", "test"):
+        for i, size in enumerate(((256, 192), (180, 240), (200, 200), (320, 210), (160, 250))):
+            _save(position_coded(*size), folder, split, CLASSES[i % 2], f"{i:02d}.png")
+    return folder
+
+
 def region_of(view: np.ndarray) -> tuple[float, float, float, float, bool]:
     """Left, top, width and height (shares of the whole image) and whether mirrored, read off a view (2+, S, S) of `position_coded`.
 

@@ -58,13 +58,17 @@ class OnPretendGPU(torch.Tensor):
 
 
 class _Moves(TorchFunctionMode):
-    """Tensors that are sent to `cuda` arrive."""
+    """Tensors that are sent to `cuda` arrive, and those that are made there are there."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.Tensor.to and not isinstance(args[0], OnPretendGPU):
             device = _device_in(args, kwargs)
             if device is not None and device.type == "cuda":
-                return OnPretendGPU(args[0].detach().clone())
+                layout = {name: value for name, value in (kwargs or {}).items() if name == "memory_format"}
+                return OnPretendGPU(args[0].detach().clone(**layout))
+        wanted = (kwargs or {}).get("device")
+        if wanted is not None and torch.device(wanted).type == "cuda":
+            return OnPretendGPU(func(*args, **{**kwargs, "device": "cpu"}))
         return func(*args, **(kwargs or {}))
 
 
@@ -73,14 +77,16 @@ def _device_in(args, kwargs):
     return next((torch.device(value) for value in given if isinstance(value, (str, torch.device))), None)
 
 
-def _move_module(net, device, original=torch.nn.Module.to):
+def _move_module(net, device, memory_format=torch.preserve_format, original=torch.nn.Module.to):
     if not isinstance(device, (str, torch.device)):  # a dtype
         return original(net, device)
     away = torch.device(device).type == "cuda"
     for module in net.modules():
         for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
             if tensor is not None and isinstance(tensor, OnPretendGPU) != away:
-                moved = tensor.to(device)
+                # a layout with the channels last is one of images and kernels only
+                layout = {"memory_format": memory_format} if tensor.dim() == 4 else {}
+                moved = tensor.to(device, **layout)
                 if name in module._parameters:
                     module._parameters[name] = torch.nn.Parameter(moved, tensor.requires_grad)
                 else:

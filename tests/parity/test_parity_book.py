@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import book
+from .rungs import r13_book as book
 
 
 @pytest.mark.parametrize("name", ["finetune", "scratch"])

@@ -1,47 +1,51 @@
-"""The ladder can fail: every fault of faults.py is planted, and the first rung that breaks is the one in its row."""
+"""The ladder can fail: every fault of faults.py is planted, and its rung is the first that breaks.
+
+A fault enters at its own rung, which has to break and to name what differs. That the rungs below hold is shown once without a fault
+here, and with each fault planted by the slow test (`pytest -k parity -m slow`).
+"""
 
 import pytest
 
 import torch_impl.training
-from shared.networks.architecture import Architecture
 from shared.parity.tensors import RUNGS, Mismatch
 
-from . import faults, ladder
+from . import faults
+from .ladder import effective_rates
+from .planting import fault, planted
+
+every_fault = pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda one: one.name)
 
 
-@pytest.fixture(scope="module")
-def narrow(drawings):
-    """A shallow network, for the ladder is climbed once per fault."""
-    source = ladder.random_source(Architecture(2, layers=(1, 1, 1, 1), channels=(8, 8, 16, 32, 64)))
-    return ladder.Scene("shallow", source, drawings, size=32, batch_size=16)
+def test_parity_holds_without_a_fault(shallow):
+    shallow.climb()
 
 
-def test_parity_holds_without_a_fault(narrow, kinds, solid):
-    for check in ladder.climb(narrow, kinds, solid):
-        check()
-
-
-@pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda fault: fault.name)
-def test_parity_catches(fault, narrow, kinds, solid):
-    with faults.planted(fault), pytest.raises(Mismatch) as caught:
-        for check in ladder.climb(narrow, kinds, solid):
-            check()
-    assert caught.value.rung == fault.rung, str(caught.value)
+@every_fault
+def test_parity_catches(fault, shallow):
+    with planted(fault), pytest.raises(Mismatch) as caught:
+        shallow.climb(fault.rung, fault.rung)
     assert fault.sign in str(caught.value)
 
 
-def test_parity_faults_are_undone(narrow):
+@pytest.mark.slow
+@every_fault
+def test_parity_holds_below_the_rung_that_catches(fault, shallow):
+    with planted(fault):
+        shallow.climb(last=fault.rung - 1)
+
+
+def test_parity_faults_are_undone(shallow):
     before = torch_impl.training.train_fine_tuning
     dropped = next(f for f in faults.FAULTS if f.name == "head multiplier dropped")
-    with faults.planted(dropped):
+    with planted(dropped):
         assert torch_impl.training.train_fine_tuning is not before
     assert torch_impl.training.train_fine_tuning is before
-    ladder.check_effective_rates(narrow, "finetune")
+    effective_rates.check_effective_rates(shallow.scene, "finetune")
 
 
 def test_parity_faults_must_be_plantable():
-    gone = faults.fault("gone", "torch_impl/data.py", 1, "", "text that is not there", "")
-    with pytest.raises(ValueError, match="no longer says"), faults.planted(gone):
+    gone = fault("gone", "torch_impl/data.py", 1, "", "text that is not there", "")
+    with pytest.raises(ValueError, match="no longer says"), planted(gone):
         pass
 
 

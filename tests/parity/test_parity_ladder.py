@@ -1,11 +1,26 @@
-"""Rungs 1 to 11 with both implementations as they are. Each check is one function of ladder.py, which names what differs."""
+"""Rungs 1 to 11 with both implementations as they are. What is compared, how closely and why: the file of the rung, in rungs/."""
 
 import pytest
+from helpers import THIN, random_source
 
 from shared.experiments import CHAPTER
 from shared.networks.architecture import Architecture
 
-from . import ladder
+from .ladder import (
+    activations,
+    batch_norm,
+    effective_rates,
+    frozen,
+    gradients,
+    loss,
+    one_step,
+    pixels,
+    random_views,
+    row_reuse,
+    shared_draws,
+    tensors,
+    trajectory,
+)
 
 # At 48, 80, 160 and 192 the resized side and the crop differ by an odd number.
 SIZES = [32, 48, 64, 80, 128, 160, 192, 224]
@@ -20,128 +35,159 @@ def cpu_scene(scene):
 
 
 def test_rung_1_same_files_labels_and_pixels(kinds, keep):
-    keep(ladder.check_decoding(kinds))
+    keep(pixels.check_decoding(kinds))
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_rung_1_same_bits_from_same_pixels(kinds, size, keep):
-    keep(ladder.check_normalisation(kinds, size))
+    keep(pixels.check_normalisation(kinds, size))
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_rung_1_resize_within_one_level(kinds, drawings, size, keep):
-    keep(ladder.check_resize(kinds, size) + ladder.check_resize(drawings, size))
+    keep(pixels.check_resize(kinds, size) + pixels.check_resize(drawings, size))
 
 
 def test_rung_1_random_views_are_drawn_alike(keep):
-    keep(ladder.check_augmentation())
+    keep(random_views.check_augmentation())
 
 
 @pytest.mark.parametrize("size", [32, 64, 224])
 def test_rung_1_views_of_one_region(size, keep):
-    keep(ladder.check_views(size))
+    keep(random_views.check_views(size))
+
+
+def test_rung_1_shared_draws_give_the_same_images_in_the_same_order(solid, keep):
+    keep(shared_draws.check_order(solid, 32))
+
+
+@pytest.mark.parametrize("size", [32, 64, 224])
+def test_rung_1_shared_draws_give_the_same_views(coded, kinds, drawings, size, keep):
+    keep(shared_draws.check_regions(coded, size))
+    keep(shared_draws.check_pixels(kinds, size) + shared_draws.check_pixels(drawings, size))
+
+
+def test_rung_1_shared_draws_depend_on_nothing_else(kinds, keep):
+    keep(shared_draws.check_independence(kinds, 32, workers=(2,)))
+
+
+def test_rung_1_own_draws_start_anew_each_epoch(kinds, keep):
+    keep(shared_draws.check_own_draws(kinds, 32))
 
 
 def test_rung_1_single_files(kinds, keep):
-    keep(ladder.check_image_batch(kinds, 64))
+    keep(pixels.check_image_batch(kinds, 64))
 
 
 def test_rung_1_epochs_give_every_image_once(solid, keep):
-    keep(ladder.check_epochs(solid, 32))
+    keep(pixels.check_epochs(solid, 32))
 
 
 def test_rung_1_on_real_photographs(photographs, keep):
-    keep(ladder.check_decoding(photographs))
-    keep(ladder.check_normalisation(photographs, 224) + ladder.check_resize(photographs, 224))
+    keep(pixels.check_decoding(photographs))
+    keep(pixels.check_normalisation(photographs, 224) + pixels.check_resize(photographs, 224))
+    keep(shared_draws.check_pixels(photographs, 224))
 
 
 @pytest.mark.parametrize("classes", [2, 30, 1000])
-@pytest.mark.parametrize("channels", [(8, 8, 16, 32, 64), (64, 64, 128, 256, 512), (5, 9, 7, 11, 3)], ids=str)
+@pytest.mark.parametrize("channels", [THIN, (64, 64, 128, 256, 512), (5, 9, 7, 11, 3)], ids=str)
 @pytest.mark.parametrize("version", [1, 2])
 def test_rung_2_tensors_there_and_back(version, channels, classes, keep):
-    keep(ladder.check_carrying(ladder.random_source(Architecture(version, channels=channels, classes=classes))))
+    keep(tensors.check_carrying(random_source(Architecture(version, channels=channels, classes=classes))))
 
 
 def test_rung_2_deeper_networks(keep):
     for version in (1, 2):
-        deep = Architecture(version, layers=(3, 4, 6, 3), channels=(8, 8, 16, 32, 64), classes=7)
-        keep(ladder.check_carrying(ladder.random_source(deep)))
+        deep = Architecture(version, layers=(3, 4, 6, 3), channels=THIN, classes=7)
+        keep(tensors.check_carrying(random_source(deep)))
 
 
 def test_rung_2_source_and_new_tensors(scene, keep):
-    keep(ladder.check_carrying(scene.source) + ladder.check_new_tensors(scene.source))
+    keep(tensors.check_carrying(scene.source) + tensors.check_new_tensors(scene.source))
+
+
+def test_rung_2_shared_draws_give_the_same_start(scene, keep):
+    keep(tensors.check_shared_start(scene))
 
 
 def test_rung_2_networks_share_nothing(scene, keep):
-    keep(ladder.check_independence(scene))
+    keep(tensors.check_independence(scene))
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_rung_3_every_block(scene, dtype, training, keep):
-    keep(ladder.check_blocks(scene, dtype, training))
+    keep(activations.check_blocks(scene, dtype, training))
 
 
 def test_rung_3_predictions(scene, keep):
-    keep(ladder.check_predictions(scene))
+    keep(activations.check_predictions(scene))
 
 
 def test_rung_3_predicted_features(scene, keep):
-    keep(ladder.check_features(scene))
+    keep(activations.check_features(scene))
 
 
 def test_rung_4_loss_with_a_short_last_batch(scene, keep):
-    keep(ladder.check_loss(scene))
+    keep(loss.check_loss(scene))
+
+
+def test_rung_4_loss_with_weighed_classes(scene, keep):
+    keep(loss.check_balanced_loss(scene))
 
 
 def test_rung_4_reported_test_accuracies(scene, keep):
-    keep(ladder.check_reported_accuracies(scene))
+    keep(loss.check_reported_accuracies(scene))
 
 
 @pytest.mark.parametrize("name", CHAPTER)
 def test_rung_5_gradients(scene, name, keep):
-    keep(ladder.check_gradients(scene, name))
+    keep(gradients.check_gradients(scene, name))
 
 
 @pytest.mark.parametrize("name", CHAPTER)
 def test_rung_6_effective_rates(scene, name, keep):
-    keep(ladder.check_effective_rates(scene, name))
+    keep(effective_rates.check_effective_rates(scene, name))
 
 
 @pytest.mark.parametrize("name", CHAPTER)
 def test_rung_7_one_step(scene, name, keep):
-    keep(ladder.check_one_step(scene, name))
+    keep(one_step.check_one_step(scene, name))
+
+
+def test_rung_7_one_step_with_weighed_classes(scene, keep):
+    keep(one_step.check_balanced_step(scene))
 
 
 @pytest.mark.parametrize("name", CHAPTER)
 def test_rung_8_trajectory(scene, name, keep):
-    keep(ladder.check_trajectory(scene, name))
+    keep(trajectory.check_trajectory(scene, name))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_rung_9_running_statistics_part_by_known_laws(cpu_scene, dtype, keep):
-    keep(ladder.check_batch_norm(cpu_scene, dtype))
+    keep(batch_norm.check_batch_norm(cpu_scene, dtype))
 
 
 def test_rung_9_when_statistics_move(cpu_scene, keep):
-    keep(ladder.check_when_statistics_move(cpu_scene))
+    keep(batch_norm.check_when_statistics_move(cpu_scene))
 
 
 def test_rung_9_what_statistics_cost(cpu_scene, keep):
-    keep(ladder.check_what_statistics_cost(cpu_scene))
+    keep(batch_norm.check_what_statistics_cost(cpu_scene))
 
 
 def test_rung_9_gradients_in_eval_mode(cpu_scene, keep):
-    keep(ladder.check_eval_mode_gradients(cpu_scene))
+    keep(batch_norm.check_eval_mode_gradients(cpu_scene))
 
 
 def test_rung_10_frozen_features_keep_every_bit(scene, keep):
-    keep(ladder.check_frozen(scene))
+    keep(frozen.check_frozen(scene))
 
 
 def test_rung_10_locked_batch_normalisation(scene, keep):
-    keep(ladder.check_locked(scene))
+    keep(frozen.check_locked(scene))
 
 
 def test_rung_11_row_reuse(scene, keep):
-    keep(ladder.check_row_reuse(scene))
+    keep(row_reuse.check_row_reuse(scene))

@@ -2,7 +2,7 @@
 
 Two styles. 'source' is a catalogue photograph: one thing, well lit, on a plain backdrop. 'target'
 is a snapshot at a street stall: patterned tables, coloured light, ink-like edges, clutter, things
-in the way, blur and grain. The outlines are drawn by the same functions (`objects.py`), so what a
+in the way, blur and grain. The outlines are drawn by the same functions (`catalogue.py`), so what a
 network learnt about shapes from the one is of use in the other, and what it learnt about colours
 and backgrounds is not.
 
@@ -12,10 +12,12 @@ A picture is a function of its random generator alone: the same generator state,
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .canvas import FINE, TALLEST, Canvas, blob, body, spine
-from .objects import CLUTTER, SOURCE, TARGET_FOODS, UPRIGHT, any_colour, hotdog
+from shared.images.mini.canvas import FINE, TALLEST, Canvas, blob, body, spine
+from shared.images.mini.catalogue import CLUTTER, SOURCE, TARGET_FOODS, UPRIGHT
+from shared.images.mini.long_food import hotdog
+from shared.images.mini.materials import any_colour
 
-# Changes whenever a change here or in the two files below changes the pixels: cached folders
+# Changes whenever a change here or in the files imported above changes the pixels: cached folders
 # carry it in their names, so that old pictures are never taken for new ones.
 VERSION = 4
 

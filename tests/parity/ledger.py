@@ -1,29 +1,27 @@
-"""The tests' options, and the lines that `pytest -k parity` prints at its end.
+"""What the parity tests measured: kept with each test's report, printed at the end of `pytest -k parity`, written to a record.
 
-They stand here because pytest reads options before it looks into tests/, and prints in another process than it tests in.
+It is printed in another process than it is measured in: the lines are made in the one that starts the test processes.
 """
 
 import json
-import os
 import platform
+from dataclasses import astuple
 from importlib.metadata import version
 
 from shared.parity.tensors import RUNGS, Measured
 from shared.runs.machine import cpu_name
 
 
-def pytest_addoption(parser):
-    # One thread for each of the two processes that share the tests; before anything loads a framework.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    parser.addoption("--device", choices=("cpu", "gpu"), default="cpu", help="where the parity tests run")
-    parser.addoption(
-        "--parity-record", metavar="FILE", help="also write what the parity tests measured to this JSON file"
-    )
+def keep(node, measured: list, devices: dict, gpu: str | None):
+    """Keep what a test (`node`) measured with its report. devices: of each framework, and what to call both; gpu: its name."""
+    callspec = getattr(node, "callspec", None)
+    label = callspec.id if callspec else ""
+    node.user_properties.extend(("parity", [label, *astuple(m)]) for m in measured)
+    node.user_properties.append(("parity devices", [devices, gpu]))
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    if hasattr(config, "workerinput"):
-        return  # one of several test processes, which has seen a part
+def summarise(terminalreporter, config):
+    """Print the worst of every rung and every known difference; with --parity-record, write them to its file too."""
     reports = [r for group in terminalreporter.stats.values() for r in group if getattr(r, "when", None) == "call"]
     kept = [entry for r in sorted(reports, key=lambda r: r.nodeid) for entry in r.user_properties]
     ledger = [(label, Measured(*fields)) for name, value in kept if name == "parity" for label, *fields in [value]]
