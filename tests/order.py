@@ -12,7 +12,9 @@ from pathlib import Path
 
 # From the top down: a file imports from its own room and from those above it. A room is a package or a few single files.
 ROOMS = (
-    ("shared.errors", "shared.files", "shared.epochs", "shared.threads"),  # the ground floor, open to all
+    # the ground floor, open to all
+    ("shared.errors", "shared.files", "shared.epochs", "shared.threads", "shared.streams")
+    + ("shared.version", "shared.device", "shared.nvidia", "shared.cuda_driver"),
     ("shared.images",),
     ("shared.networks",),
     ("shared.experiments", "shared.strategies"),

@@ -5,14 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT, THIN, hotdog, random_tensors, write_images
 from safetensors.numpy import save_file
 
-from conftest import THIN, random_tensors, write_images
 from gluon_impl import data as gluon_data
 from gluon_impl import nets as gluon_nets
 from gluon_impl.devices import gluon_reason, gpu_capability
@@ -28,16 +27,7 @@ from shared.runs.frameworks import FRAMEWORKS, implementation
 from shared.runs.record import read_probabilities, read_runs
 from torch_impl import nets as torch_nets
 
-ROOT = Path(__file__).parent.parent
 SHORT = ["--size", "32", "--batch-size", "5", "--epochs", "1", "--device", "cpu"]
-
-
-def hotdog(*arguments, cwd=None):
-    """Run the command in a process of its own, without a terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "shared.command", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
 
 
 def find(folder, framework, name):

@@ -9,6 +9,7 @@ import typer
 from shared import experiments
 from shared.command.app import app
 from shared.command.console import console, print_table, say, say_notes
+from shared.command.launch import launch
 from shared.command.options import (
     DataOption,
     Device,
@@ -25,7 +26,6 @@ from shared.command.options import (
     WorkersOption,
     default_source,
 )
-from shared.command.run import launch
 from shared.errors import UserError
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source

@@ -6,43 +6,35 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from shared.command.app import app, data_app, mini_app
-from shared.command.console import console, progress_bar, say
+from shared.command.console import print_table, progress_bar, say
 from shared.command.options import DATA_HELP, Framework, FrameworkOption, SplitOption, Unset
-from shared.errors import reason_of
-from shared.files import is_filled, write_atomically
-from shared.images.folders import cache_folder, load_dataset
-from shared.images.splits import describe, remarks
-from shared.runs.frameworks import FRAMEWORKS, implementation
 
 
 @app.command()
 def doctor():
-    """What is installed, what works, and which device each framework will use and why."""
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
+    """What is installed, what works, which device and how many threads each framework will use, and why."""
+    from shared.files import is_filled
+    from shared.images.folders import cache_folder
+    from shared.runs.frameworks import FRAMEWORKS, NAMES
+    from shared.runs.machine import asked_alone, cpu_name, distributions, system_libraries
 
-    table = Table("what", "is", "verdict")
-    table.add_row("python", platform.python_version(), "")
-    for package in ("mxnet", "d2l", "torch", "torchvision", "numpy", "pillow", "matplotlib"):
-        try:
-            table.add_row(package, version(package), "")
-        except PackageNotFoundError:
-            table.add_row(package, "missing", "install the project again")
+    rows = [["processor", cpu_name(), ""]]
+    rows += [[name, version, "install the project again" * (version == "missing")] for name, version in distributions()]
+    rows += [[name, "missing" if advice else "there", advice] for name, advice in system_libraries()]
     healthy = True
     for framework in FRAMEWORKS:
-        try:
-            training = implementation(framework, "training")
-            device, reason = training.choose_device("auto")
-            table.add_row(f"{framework} device", str(device), reason)
-        except Exception as error:
+        facts = asked_alone(framework)
+        if "error" in facts:
             healthy = False
-            table.add_row(framework, "does not work", f"{type(error).__name__}: {reason_of(error)}")
+            rows.append([NAMES[framework], "does not work", facts["error"]])
+        else:
+            rows.append([f"{framework} device", facts["device"], facts["reason"]])
+            rows.append([f"{framework} threads", str(facts["threads"]), f"of {facts['cores']} cores"])
     cache = cache_folder()
-    table.add_row("hotdog archive", "there" if is_filled(cache / "hotdog") else "not downloaded", str(cache))
-    console.print(table)
+    rows.append(["hotdog archive", "there" if is_filled(cache / "hotdog") else "not downloaded", str(cache)])
+    print_table(["what", "is", "verdict"], rows)
     sys.exit(0 if healthy else 1)
 
 
@@ -51,6 +43,7 @@ def mini_build(
     out: Annotated[Path, typer.Option(help="The file to write; --source takes it.")] = Path("source.safetensors"),
 ):
     """Draw the source images and train the source network on them, from nothing (minutes on two cores)."""
+    from shared.files import write_atomically
     from shared.images.mini.drawings import write_source
     from shared.runs.pretrain import pretrain, save
 
@@ -74,6 +67,8 @@ def data_show(
 ):
     """Say which images there are and write a contact sheet: the first training images of every class."""
     from shared.book.pictures import contact_sheet
+    from shared.images.folders import load_dataset
+    from shared.images.splits import describe, remarks
 
     with progress_bar() as progress:
         dataset = load_dataset(data, split=split, progress=progress)

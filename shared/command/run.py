@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 from click.core import ParameterSource
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from shared import experiments
 from shared.command.app import app
 from shared.command.console import console, print_table, progress_bar, say, say_notes
+from shared.command.launch import launch
 from shared.command.options import (
     DataOption,
     Device,
@@ -29,16 +29,15 @@ from shared.command.options import (
     WorkersOption,
     default_source,
 )
-from shared.errors import FailedRun, UserError
+from shared.errors import UserError
 from shared.files import new_folder
 from shared.images.folders import load_dataset
+from shared.images.splits import describe, remarks
 from shared.networks.reading import load_source
 from shared.networks.rows import OTHER_ROWS
-from shared.runs.execute import Diverged, execute
 from shared.runs.find import completed_runs, refuse_changed
 from shared.runs.frameworks import NAMES
 from shared.runs.job import Job
-from shared.runs.processes import run_in_processes
 from shared.runs.record import read_runs
 from shared.runs.tables import epochs_table, sentences
 
@@ -154,6 +153,8 @@ def run(
     source = source or default_source(data)
     with progress_bar() as progress:
         dataset = load_dataset(data, limit, holdout, split, progress)
+    for line in (describe(dataset), *remarks(dataset)):
+        say(line)
     network = load_source(source)
     say_notes(network)
     preset = experiments.preset_of(network)
@@ -185,78 +186,6 @@ def run(
         for done in finished.values():
             say(f"{done.folder} is finished already")
         jobs = [job for job in jobs if job not in finished]
-    code = launch(jobs)
+    code = launch(jobs, report=True)
     say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
     sys.exit(code)
-
-
-def launch(jobs: list[Job], together: bool = False) -> int:
-    """Carry out `jobs`, those of each framework in a process of its own. Returns the exit code."""
-    frameworks = dict.fromkeys(job.framework for job in jobs)
-    parts = {f: ([job for job in jobs if job.framework == f], not together) for f in frameworks}
-    return run_in_processes(carry_out, parts, together)
-
-
-def carry_out(jobs: list[Job], bars: bool = True):
-    """Carry out jobs on the same images and source network, in this process, telling the console.
-
-    bars: show a progress bar where the console is a terminal (not for several processes at once). Raises FailedRun at the end where
-    some diverged.
-    """
-    dataset, network = jobs[0].load()
-    diverged = []
-    for job in jobs:
-        try:
-            _run_one(job, dataset, network, bars)
-        except Diverged as error:
-            diverged.append(error)
-            if len(jobs) > 1:
-                say(f"hotdog: {error}")
-    if diverged:
-        raise diverged[0] if len(jobs) == 1 else FailedRun(f"{len(diverged)} of {len(jobs)} runs diverged")
-
-
-def _run_one(job, dataset, source, bars):
-    experiment = job.experiment
-    title = f"{experiment.name:10s} {job.framework:5s} seed {job.seed}"
-    row = f", row {experiment.row}" if experiment.row is not None else ""
-    say(
-        f"{title}  lr {experiment.learning_rate:g}{row}, output layer ×{experiment.head_lr_mult:g}, "
-        f"{len(dataset.train)} training and {len(dataset.test)} test images at {experiment.size} px, from {source.name}"
-    )
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not (bars and console.is_terminal)) as bar:
-        task = bar.add_task(title, total=len(dataset.train), visible=False, speed="")
-
-        def show(epoch):
-            loss = "" if epoch.train_loss is None else f"  loss {epoch.train_loss:.4f}"
-            train = "" if epoch.train_accuracy is None else f"  train {epoch.train_accuracy:.3f}"
-            speed = "" if epoch.seconds is None else f"  {epoch.images_per_second:.1f} images/s"
-            line = f"{title}  epoch {epoch.epoch}/{experiment.num_epochs}{loss}{train}  test {epoch.test_accuracy:.3f}{speed}"
-            say(line)
-            bar.reset(task, description=f"{title}  epoch {epoch.epoch + 1}", visible=True)
-
-        record = execute(job, dataset, source, watch=lambda batches: _Watched(batches, bar, task), on_epoch=show)
-    from shared.runs.curves import plot_run
-
-    plot_run(record)
-    say(f"{title}  {record.folder}")
-
-
-class _Watched:
-    """Batches that move a progress bar while they are gone through."""
-
-    def __init__(self, batches, bar, task):
-        self.batches, self.bar, self.task = batches, bar, task
-
-    def __iter__(self):
-        for X, y in self.batches:
-            yield X, y
-            speed = self.bar.tasks[0].speed
-            self.bar.update(self.task, advance=len(y), speed=f"{speed:.0f} images/s" if speed else "")

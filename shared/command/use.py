@@ -7,42 +7,43 @@ from typing import Annotated
 import typer
 
 from shared.command.app import app
-from shared.command.console import print_table, say
-from shared.command.options import Device, DeviceOption, RunOption, WorkersOption
+from shared.command.console import print_report, print_table, say
+from shared.command.options import Device, DeviceOption, RunOption, Unset, WorkersOption
 from shared.errors import UserError
-from shared.images.folders import check_image, load_test_images
-from shared.runs.execute import trained_net
-from shared.runs.find import with_twins
-from shared.runs.frameworks import implementation
-from shared.runs.record import read_run, write_probabilities
 
 
 @app.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…")],
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE…", help="Image files, folders of them (with what is below), patterns.")
+    ],
     run: RunOption,
+    top: Annotated[int, typer.Option(help="Of more classes than this, print the N most probable.", min=1)] = 5,
+    csv: Annotated[Path, typer.Option(help="Also write the probability of every class to this file.", **Unset)] = None,
 ):
-    """Print the probability of every class for image files; also by the other framework where its twin run lies beside."""
-    for file in images:
-        check_image(file)
+    """Print the classes of images with their probabilities; also by the other framework where its twin run lies beside."""
+    from shared.runs.find import with_twins
+    from shared.runs.predictions import class_table, image_files, predict_files, write_csv
+    from shared.runs.record import read_run
+
     chosen = [read_run(folder) for folder in run]
-    columns = ["image"]
-    probabilities = []
+    if csv and len({tuple(one.dataset["classes"]) for one in chosen}) > 1:
+        raise UserError("--csv has a column for every class, so it takes runs that know the same classes")
+    files, left_out = image_files(images)
+    for reason in left_out:
+        print(f"hotdog: left out: {reason}", file=sys.stderr)
+    predictions = []
     for one in with_twins(chosen):
-        data, training = (implementation(one.framework, m) for m in ("data", "training"))
-        device, _ = training.choose_device("auto")
         try:
-            net = trained_net(one)
+            predictions.append((one, predict_files(one, files)))
         except UserError as error:
             if one in chosen:
                 raise
             print(f"hotdog: left out: {error}", file=sys.stderr)
-            continue
-        batches = (data.image_batch([file], one.experiment["size"]) for file in images)
-        probabilities.append(training.predict_probabilities(net, batches, device)[0])
-        name = f"{one.experiment['name']} {one.framework} seed {one.seed}"
-        columns += [f"{name}: {c}" for c in one.dataset["classes"]]
-    print_table(columns, [[str(f), *(f"{p:.4f}" for ps in probabilities for p in ps[i])] for i, f in enumerate(images)])
+    print_table(*class_table(files, predictions, top))
+    if csv:
+        write_csv(csv, files, predictions)
+        say(f"Every class: {csv}")
 
 
 @app.command()
@@ -52,25 +53,38 @@ def evaluate(
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
 ):
-    """Accuracy of finished runs on any other images; the per-image probabilities are written into the run's folder."""
+    """Accuracy of finished runs on any other images, class by class; probabilities and a picture go into the run's folder."""
+    from shared.images.folders import load_test_images
+    from shared.runs.answers import report_on
+    from shared.runs.execute import trained_net
+    from shared.runs.failures import explained
+    from shared.runs.frameworks import implementation
+    from shared.runs.record import read_run, write_probabilities
+
+    chosen = [read_run(folder) for folder in run]
     name, classes, split = load_test_images(data)
-    for one in [read_run(folder) for folder in run]:
+    for one in chosen:
         if tuple(one.dataset["classes"]) != classes:
             raise UserError(
                 f"{one.folder} knows the classes {', '.join(one.dataset['classes'])}; {data} has {', '.join(classes)}"
             )
+    for one in chosen:
         impl, training = (implementation(one.framework, m) for m in ("data", "training"))
         where, _ = training.choose_device(device.value)
         net = trained_net(one)
         batches = impl.test_iter(split, one.experiment["size"], one.experiment["batch_size"], workers)
-        probabilities, labels = training.predict_probabilities(net, batches, where)
-        file, number = one.folder / f"probabilities-{name}.csv", 1
-        while file.exists():  # two folders can have the same name
+        try:
+            probabilities, labels = training.predict_probabilities(net, batches, where)
+        except Exception as error:
+            raise explained(error, [split]) from error
+        ending, number = name, 1
+        while (file := one.folder / f"probabilities-{ending}.csv").exists():  # two folders can have the same name
             number += 1
-            file = one.folder / f"probabilities-{name}-{number}.csv"
+            ending = f"{name}-{number}"
         write_probabilities(file, classes, split.names, labels, probabilities)
         accuracy = (probabilities.argmax(axis=1) == labels).mean()
         say(
             f"{one.experiment['name']} {one.framework} seed {one.seed}: accuracy {accuracy:.4f} "
             f"on {len(split)} images of {name}; per image: {file}"
         )
+        print_report(report_on(classes, split, labels, probabilities, one.folder / f"report-{ending}"))

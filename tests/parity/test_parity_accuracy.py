@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.command.run import launch
+from shared.command.launch import launch
 from shared.experiments import CHAPTER, experiment
 from shared.images.folders import load_dataset
 from shared.images.mini.drawings import write_target
