@@ -39,7 +39,6 @@ IMPORTERS = {"import_module", "__import__", "spec_from_file_location", "run_modu
 LONG = {
     "tests/bad_inputs.py": "a row for each bad input: data",
     "shared/images/mini/objects.py": "a drawing for each object: data",
-    "tests/bad_inputs.py": "a table of bad inputs: data",
     "tests/parity/faults.py": "a table of planted faults: data",
 }
 
