@@ -103,7 +103,7 @@ def call(command, monkeypatch):
     "row", ROWS, ids=[f"{i}: {row.command.replace(ON, '…')[:80]!r}" for i, row in enumerate(ROWS, 1)]
 )
 def test_one_line_the_right_code_and_nothing_left_behind(row, folder, monkeypatch, capfd, record_property):
-    record_property("bad input", row.what)
+    record_property("tried", "bad inputs")
     before = contents(folder)
     capfd.readouterr()
     code = call(row.command, monkeypatch)
