@@ -38,7 +38,6 @@ IMPORTERS = {"import_module", "__import__", "spec_from_file_location", "run_modu
 # Files that are longer than `code_limit` says, and why.
 LONG = {
     "tests/bad_inputs.py": "a row for each bad input: data",
-    "shared/images/mini/objects.py": "a drawing for each object: data",
     "tests/parity/faults.py": "a table of planted faults: data",
 }
 
