@@ -15,12 +15,6 @@ def find_gpu() -> Device:
     return _judged(nvidia_card(), mxnet)
 
 
-def gluon_reason(mx) -> tuple[bool, str]:
-    """Whether the MXNet module `mx` can use a GPU here, and the reason in words."""
-    device = _judged(nvidia_card(), mx)
-    return device.kind == "gpu", device.reason
-
-
 def _judged(card: Card, mx) -> Device:
     def cpu(reason):
         return Device("cpu", None, reason + doubt)

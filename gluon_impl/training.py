@@ -13,7 +13,8 @@ import mxnet as mx
 import numpy
 from mxnet import autograd, gluon, np, npx
 
-from gluon_impl.devices import gluon_reason
+from gluon_impl.devices import find_gpu
+from shared.device import Device
 from shared.epochs import EpochMetrics
 from shared.errors import UserError
 
@@ -28,16 +29,18 @@ def seed_everything(seed):
 
 
 def choose_device(wanted="auto"):
-    """The MXNet context for `wanted` (auto, cpu, gpu), and the reason in words.
+    """The MXNet context for `wanted` (auto, cpu, gpu), and a shared.device.Device that says which one it is and why.
 
     Raises UserError when a GPU is wanted that this MXNet cannot use.
     """
-    usable, reason = gluon_reason(mx)
-    if wanted == "gpu" and not usable:
-        raise UserError(f"Gluon cannot use a GPU: {reason}. Use --device auto or cpu.")
     if wanted == "cpu":
-        return mx.cpu(), "asked for"
-    return (mx.gpu() if usable else mx.cpu()), reason
+        return mx.cpu(), Device("cpu", None, "asked for")
+    found = find_gpu()
+    if found.kind == "gpu":
+        return mx.gpu(), found
+    if wanted == "gpu":
+        raise UserError(f"Gluon cannot use a GPU: {found.reason}. Use --device auto or cpu.")
+    return mx.cpu(), found
 
 
 def make_trainer(net, experiment, device):

@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all, paths as users write them, and files that can be opened safely."""
 
+import errno
 import json
 import os
 import shutil
@@ -30,10 +31,12 @@ def write_atomically(path: Path, write):
     try:
         write(temporary)
         os.replace(temporary, path)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise type(error)(error.errno, error.strerror, str(path)) from error  # and not the temporary file's name
+    except Exception as error:  # in its words, with the path that was wanted, not the temporary one or none
+        if isinstance(error, OSError) and error.errno:
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        if os.strerror(errno.ENOSPC) in str(error):  # safetensors has an error of its own
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -44,20 +44,3 @@ def settings(share: int = 1) -> dict[str, str]:
 def prepare():
     """Let a framework that is about to be loaded use all cores. Without effect where OMP_NUM_THREADS is set."""
     os.environ.update(settings())
-
-
-def threads_of(framework: str) -> int:
-    """How many threads `framework` (gluon or torch) computes with now, asked of the library that it loaded."""
-    if framework == "torch":
-        import torch
-
-        return torch.get_num_threads()
-    import mxnet  # noqa: F401
-    from threadpoolctl import threadpool_info
-
-    import gluon_impl  # noqa: F401 (loads MXNet with all it needs)
-
-    # PyTorch and scikit-learn bring OpenMP libraries of their own; MXNet uses the system's.
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "openmp"]
-    own = [p for p in pools if "site-packages" not in p["filepath"] or "/mxnet/" in p["filepath"]] or pools
-    return own[0]["num_threads"] if own else 1

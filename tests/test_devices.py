@@ -1,4 +1,4 @@
-"""What is said about GPUs is what is known: of the driver, nvidia-smi in every state, several cards, each framework's build."""
+"""What is said about GPUs is what is known: of drivers, of nvidia-smi in every state, several cards, each framework's build."""
 
 import os
 from types import SimpleNamespace

@@ -160,7 +160,7 @@ def test_cores_are_those_of_affinity_and_control_group(files, cores, tmp_path, m
 @pytest.mark.parametrize("wanted", ["", "1"])
 def test_threads_are_those_that_the_library_says(framework, wanted):
     """MXNet left alone takes half of the cores; set before it loads, all of them."""
-    asked = f"import {framework}_impl.training; from shared.threads import threads_of, usable_cores\n"
+    asked = f"import {framework}_impl.training; from shared.runs.machine import threads_of, usable_cores\n"
     asked += f"print(threads_of('{framework}'), usable_cores())"
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
     done = subprocess.run(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import THIN, random_tensors
+from helpers import THIN, random_tensors
 
 from shared.errors import UserError
 from shared.networks.architecture import Architecture
@@ -92,10 +92,9 @@ def _list(arrays, layout):
     return head + b"".join(_array(a, layout) for a in arrays.values()) + struct.pack("<Q", len(arrays)) + names
 
 
-@pytest.mark.parametrize("version", (1, 2))
-def test_all_binary_layouts_are_read_and_mxnet_agrees_with_the_bytes(version, tmp_path):
-    tensors = random_tensors(Architecture(version, channels=THIN, classes=5))
-    named = {gluon_from_canonical(name, version): tensor for name, tensor in tensors.items()}
+def test_all_binary_layouts_are_read_and_mxnet_agrees_with_the_bytes(tmp_path):
+    tensors = random_tensors(Architecture(2, channels=THIN, classes=5))
+    named = {gluon_from_canonical(name, 2): tensor for name, tensor in tensors.items()}
     files = [tmp_path / f"{layout}.params" for layout in ("none", "V1", "V2", "V3")]
     for file in files:
         file.write_bytes(_list(named, file.stem))
@@ -179,7 +178,7 @@ def test_damaged_lists_never_do_more_than_be_refused(tmp_path):
     rng, refused = np.random.default_rng(0), 0
     for layout in ("none", "V1", "V2", "V3"):
         whole, file = _list(arrays, layout), tmp_path / "damaged.params"
-        for trial in range(400):
+        for trial in range(150):
             damaged = bytearray(whole[: rng.integers(9, len(whole))] if trial % 3 == 0 else whole)
             for _ in range(rng.integers(1, 4)):
                 damaged[rng.integers(8, len(damaged))] = rng.choice([0, 1, 2, 127, 128, 255])
@@ -190,7 +189,7 @@ def test_damaged_lists_never_do_more_than_be_refused(tmp_path):
             except UserError as error:
                 assert "\n" not in str(error)
                 refused += 1
-    assert refused > 600
+    assert refused > 200
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ import codeop
 import json
 import os
 import re
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from helpers import hotdog
 from nbclient import NotebookClient
 
 from shared.book.notebook import LEFT_OUT, chapter_notebook, write_notebook
@@ -205,10 +205,7 @@ def test_the_code_that_uses_the_functions_can_be_pasted_at_a_prompt():
 
 
 def test_the_command_writes_both_notebooks_and_says_where(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "shared.command", "notebook"],
-        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = hotdog("notebook", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "Notebook: notebooks/chapter-gluon.ipynb\nNotebook: notebooks/chapter-torch.ipynb\n"
     for framework in FRAMEWORKS:

@@ -2,12 +2,11 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import hotdog, run_of
 from PIL import Image
-from test_default import hotdog, run_of
 
 from shared.book.diagrams import plot_divergence
 from shared.book.pictures import RECORDS, chapter_pictures
@@ -22,7 +21,6 @@ from shared.runs.curves import plot_runs
 from shared.runs.frameworks import FRAMEWORKS
 from shared.runs.machine import package_versions
 
-ROOT = Path(__file__).parent.parent
 NAMES = ("fine-tuning.png", "contact-sheet.png", "source-drawings.png", "predictions.png")
 NAMES += ("augmentations.png", "curves.png", "where-they-part.png")
 NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4))
@@ -32,7 +30,7 @@ NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4))
 def drawn(tmp_path_factory):
     """A folder with the pictures as the command draws them now."""
     folder = tmp_path_factory.mktemp("pictures")
-    done = hotdog(folder, "pictures", "--out", "drawn")
+    done = hotdog("pictures", "--out", "drawn", cwd=folder, env={"HOTDOG_CACHE": folder / "cache"})
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"drawn/{name}" for name in NAMES]
     return folder / "drawn"
@@ -138,7 +136,7 @@ def test_exact_rates_are_near_and_exact():
 
 def test_the_command_writes_the_record_and_prints_the_steps(images, thin_file, tmp_path):
     few = ["--size", "32", "--batch-size", "4", "--steps", "2", "--record", "record.json"]
-    done = hotdog(tmp_path, "diverge", "frozen", "--data", images, "--source", thin_file, *few)
+    done = hotdog("diverge", "frozen", "--data", images, "--source", thin_file, *few, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "frozen in float64: 2 steps of both" in done.stdout and "step 2" in done.stdout
     record = json.loads((tmp_path / "record.json").read_text())

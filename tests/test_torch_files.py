@@ -1,6 +1,9 @@
 """Checkpoints as PyTorch's training scripts, timm, the Hugging Face hub and Lightning write them; and what is refused."""
 
 import argparse
+import collections
+import datetime
+import fractions
 import io
 import json
 import pickle
@@ -11,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import THIN, random_tensors
+from helpers import THIN, random_tensors
 from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
@@ -102,6 +105,7 @@ CHECKPOINTS = {
     "a list": [state(), 12],
     "Lightning": {"state_dict": state("model."), "hyper_parameters": {"lr": 0.1}, "callbacks": {}},
     "arguments": {"model": state(), "args": argparse.Namespace(lr=0.1, output=Path("runs"))},
+    "containers": {"model": state(), "best": collections.defaultdict(list, a=[1]), "at": datetime.date(2020, 1, 1), "ids": {1, 2}},
     "NumPy": {"state_dict": state(), "best_acc": np.float64(0.7), "history": np.arange(3.0), "step": np.int64(3)},
 }  # fmt: skip
 
@@ -229,9 +233,20 @@ def test_code_is_named_and_not_executed(legacy, tmp_path):
     assert "whole pickled network" in text and "torchvision.models.resnet.ResNet" in text and "state_dict()" in text
     text = refusal({"net": NET, "optimizer": torch.optim.SGD(NET.parameters(), 1)}, tmp_path, save)
     assert "whole pickled network" in text
-    text = refusal({"state_dict": state(), "when": __import__("datetime").date(2020, 1, 1)}, tmp_path, save)
-    assert "datetime.date" in text and "whole" not in text
+    text = refusal({"state_dict": state(), "share": fractions.Fraction(1, 3)}, tmp_path, save)
+    assert "fractions.Fraction" in text and "whole" not in text
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_pickle_protocol_that_torch_does_not_read_safely_is_named(tmp_path):
+    text = refusal(state(), tmp_path, lambda content, file: torch.save(content, file, pickle_protocol=4))
+    assert "pickle protocol" in text and "without executing code" in text
+
+
+def test_a_checkpoint_may_contain_itself_and_numpy_arrays(tmp_path):
+    checkpoint = {"weights": {name: tensor.numpy() for name, tensor in state("module.").items()}}
+    checkpoint["self"] = checkpoint
+    assert is_whole(read(checkpoint, tmp_path))
 
 
 def test_programs_and_other_pickles_are_refused_by_what_they_are(tmp_path):

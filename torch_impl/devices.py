@@ -16,12 +16,6 @@ def find_gpu() -> Device:
     return _judged(torch)
 
 
-def torch_reason(torch) -> tuple[bool, str]:
-    """Whether the torch module can use a GPU here, and the reason in words."""
-    device = _judged(torch)
-    return device.kind == "gpu", device.reason
-
-
 def _judged(torch) -> Device:
     if not (torch.version.cuda or torch.version.hip):
         card = nvidia_card()

@@ -13,9 +13,10 @@ import numpy
 import torch
 from torch import nn
 
+from shared.device import Device
 from shared.epochs import EpochMetrics
 from shared.errors import UserError
-from torch_impl.devices import torch_reason
+from torch_impl.devices import find_gpu
 
 # TF32 keeps 10 of float32's 23 bits of fraction; nothing computed with it could be compared with another framework.
 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -30,16 +31,18 @@ def seed_everything(seed):
 
 
 def choose_device(wanted="auto"):
-    """The torch device for `wanted` (auto, cpu, gpu), and the reason in words.
+    """The torch device for `wanted` (auto, cpu, gpu), and a shared.device.Device that says which one it is and why.
 
-    Raises UserError when a GPU is wanted and there is none.
+    Raises UserError when a GPU is wanted that this PyTorch cannot use.
     """
-    usable, reason = torch_reason(torch)
-    if wanted == "gpu" and not usable:
-        raise UserError(f"PyTorch cannot use a GPU: {reason}. Use --device auto or cpu.")
     if wanted == "cpu":
-        return torch.device("cpu"), "asked for"
-    return torch.device("cuda" if usable else "cpu"), reason
+        return torch.device("cpu"), Device("cpu", None, "asked for")
+    found = find_gpu()
+    if found.kind == "gpu":
+        return torch.device("cuda"), found
+    if wanted == "gpu":
+        raise UserError(f"PyTorch cannot use a GPU: {found.reason}. Use --device auto or cpu.")
+    return torch.device("cpu"), found
 
 
 def make_trainer(net, experiment, device):

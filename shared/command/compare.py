@@ -8,7 +8,7 @@ import typer
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, say
+from shared.command.console import console, print_table, say, say_notes
 from shared.command.launch import launch
 from shared.command.options import (
     DataOption,
@@ -95,6 +95,7 @@ def parity(
         experiments.experiment(name)
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
+    say_notes(network)
     preset = experiments.preset_of(network)
     chosen = [experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or FAMILY]
     settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": out, "resume": True}
@@ -180,6 +181,7 @@ def diverge(
     for name in names:
         experiments.experiment(name, **overrides)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
+    say_notes(network)
     chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
     command = " ".join(["hotdog", *sys.argv[1:]])
     found = measure_divergence(
@@ -230,6 +232,7 @@ def exercise(
         raise UserError("which exercise? Give its number, 1 to 4")
     source = source or default_source(data)
     network, dataset = load_source(source), load_dataset(data, limit, split=split)
+    say_notes(network)
     fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
     if number == 2:
         fingerprints["held out"] = load_dataset(data, limit, HOLDOUT, split).fingerprint

@@ -31,6 +31,12 @@ def __getattr__(name):
     raise AttributeError(name)
 
 
+def say_notes(source):
+    """Print what was changed or left out when `source` was read, a line each."""
+    for note in source.notes:
+        say(f"{source.name}: {note}")
+
+
 def say(line: str = ""):
     """Print one line, however long; what is no printable character in it as its escape."""
     _console().print(printable(line), soft_wrap=True)

@@ -2,21 +2,25 @@
 
 from contextlib import nullcontext
 
-from shared.command.console import console, say
+from shared.command.console import console, print_report, say
 from shared.errors import FailedRun, printable
+from shared.runs.answers import write_report
 from shared.runs.execute import Diverged, execute
 from shared.runs.job import Job
 from shared.runs.processes import run_in_processes
 
 
-def launch(jobs: list[Job], together: bool = False) -> int:
-    """Carry out `jobs`, those of each framework in a process of its own. Returns the exit code."""
+def launch(jobs: list[Job], together: bool = False, report: bool = False) -> int:
+    """Carry out `jobs`, those of each framework in a process of its own. Returns the exit code.
+
+    report: say of every run what it gets right and wrong, and write its report.png.
+    """
     frameworks = dict.fromkeys(job.framework for job in jobs)
-    parts = {f: ([job for job in jobs if job.framework == f], not together) for f in frameworks}
+    parts = {f: ([job for job in jobs if job.framework == f], not together, report) for f in frameworks}
     return run_in_processes(carry_out, parts, together)
 
 
-def carry_out(jobs: list[Job], bars: bool = True):
+def carry_out(jobs: list[Job], bars: bool = True, report: bool = False):
     """Carry out jobs on the same images and source network, in this process, telling the console.
 
     bars: show a progress bar where the console is a terminal (not for several processes at once). Raises FailedRun at the end where
@@ -26,7 +30,9 @@ def carry_out(jobs: list[Job], bars: bool = True):
     diverged = []
     for job in jobs:
         try:
-            _carry_out_one(job, dataset, source, bars and console.is_terminal)
+            run = _carry_out_one(job, dataset, source, bars and console.is_terminal)
+            if report and run.status == "finished":
+                print_report(write_report(run, dataset.test))
         except Diverged as error:
             diverged.append(error)
             if len(jobs) > 1:
@@ -62,6 +68,7 @@ def _carry_out_one(job, dataset, source, with_bar):
 
     plot_run(run)
     say(f"{title}  {run.folder}")
+    return run
 
 
 def _training_bar(title, total):

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, progress_bar, say
+from shared.command.console import console, print_table, progress_bar, say, say_notes
 from shared.command.launch import launch
 from shared.command.options import (
     DataOption,
@@ -156,6 +156,7 @@ def run(
     for line in (describe(dataset), *remarks(dataset)):
         say(line)
     network = load_source(source)
+    say_notes(network)
     preset = experiments.preset_of(network)
     chosen = [
         experiments.experiment(name, preset, **overrides, learning_rate=rate, row=row)
@@ -185,6 +186,6 @@ def run(
         for done in finished.values():
             say(f"{done.folder} is finished already")
         jobs = [job for job in jobs if job not in finished]
-    code = launch(jobs)
+    code = launch(jobs, report=True)
     say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
     sys.exit(code)

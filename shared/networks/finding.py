@@ -65,7 +65,7 @@ def find_network(dicts: dict[str, dict[str, Stored]], what: str) -> tuple[Archit
     Its tensors are float32 under canonical names; without an output layer the architecture has 0 classes. Raises UserError
     when there is none (saying what it is instead), several, or one that is not whole; `what` is the file in messages.
     """
-    dicts = {key: {n: t for n, t in tensors.items() if not t.is_counter} for key, tensors in dicts.items()}
+    dicts = {key: _without_counters(tensors) for key, tensors in dicts.items()}
     candidates = [c for key, tensors in dicts.items() for c in _candidates(key, tensors)]
     whole = [c for c in candidates if all(a in c.names for a in ANCHORS)]
     if not whole:
@@ -81,6 +81,11 @@ def find_network(dicts: dict[str, dict[str, Stored]], what: str) -> tuple[Archit
     tensors = dicts[chosen.where]
     _check_strangers(chosen, tensors, what)
     return _read(chosen, tensors, what)
+
+
+def _without_counters(tensors):
+    # Whoever converts all tensors of a state dict converts PyTorch's counter too, so that is told by its name.
+    return {n: t for n, t in tensors.items() if not (t.counts or n.endswith("num_batches_tracked"))}
 
 
 def _candidates(key, tensors):
@@ -140,7 +145,7 @@ def _add_output(candidate, tensors):
                 candidate.names |= {f"output.{name.rpartition('.')[2]}": own for name, own in heads.items()}
                 return
         candidate.notes.append(
-            f"{', '.join(sorted(heads.values())[:4])} are no single linear layer behind the features; only the features are read"
+            f"{', '.join(sorted(heads.values())[:4])} do not make one linear layer with weight and bias; only the features are read"
         )
         for own in heads.values():
             candidate.names[f"not read: {own}"] = own
@@ -169,11 +174,11 @@ def _check_strangers(chosen, tensors, what):
         raise UserError(
             f"{what}: tensor {inside[0]} is not one of a residual network that this project knows"
             + (f" ({len(inside)} such tensors)" if len(inside) > 1 else "")
-            + _explained(rest, tensors)
+            + (_explained(rest, tensors) or "; if it is no part of the network, save the file without it")
         )
     if rest:
         first = ", ".join(rest[:3]) + (" ..." if len(rest) > 3 else "")
-        chosen.notes.append(f"left out {len(rest)} tensors beside the network: {first}")
+        chosen.notes.append(f"left out {len(rest)} tensor{'s' * (len(rest) > 1)} beside the network: {first}")
 
 
 def _read(chosen, tensors, what):

@@ -51,16 +51,16 @@ FORMATS = (
         lambda path: ({"": read_ndarray_list(path)}, {}),
     ),
     Format(
-        "a TorchScript program (`torch.jit.save`)",
-        ".pt .pth",
-        _holds("/constants.pkl", "/code/__torch__.py", "/model.json"),
-        remedy="it holds code besides tensors: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
-    ),
-    Format(
         "an exported PyTorch program (`torch.export`, AOTInductor)",
         ".pt2",
         _holds("archive_format", "serialized_exported_program.json", ".so"),
         remedy="it holds a program besides tensors: torch.save(torch.export.load(FILE).state_dict, 'weights.pth')",
+    ),
+    Format(
+        "a TorchScript program (`torch.jit.save`)",
+        ".pt .pth",
+        _holds("/constants.pkl", "/code/__torch__.py", "/model.json"),
+        remedy="it holds code besides tensors: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
     ),
     Format(
         "PyTorch: `torch.save` of a state dict, or of a checkpoint that holds one",

@@ -20,14 +20,9 @@ class Stored:
     read: Callable[[], np.ndarray]
 
     @property
-    def is_counter(self) -> bool:
-        """Whether it only counts, as `num_batches_tracked` and `n_averaged` do: one whole number."""
+    def counts(self) -> bool:
+        """Whether it only counts, as `n_averaged` and most `num_batches_tracked` do: one whole number."""
         return int(np.prod(self.shape)) == 1 and len(self.shape) < 2 and "int" in self.dtype
-
-
-def stored_array(array: np.ndarray) -> Stored:
-    """A tensor that has been read already."""
-    return Stored(tuple(array.shape), str(array.dtype), lambda: array)
 
 
 def read_float32(stored: dict[str, Stored], called: dict[str, str]) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -1,9 +1,14 @@
 """Files that `torch.save` writes, read without executing anything in them, and safetensors."""
 
 import argparse
+import collections
+import datetime
 import json
 import pathlib
 import pickletools
+import re
+import types
+import warnings
 import zipfile
 from collections.abc import Mapping
 from functools import partial
@@ -35,29 +40,46 @@ def read_torch(path: Path) -> dict[str, dict[str, Stored]]:
                     f"it says that it holds more than {MOST_BYTES >> 30} GiB; no network of this family does"
                 )
     try:
-        with torch.serialization.safe_globals(_harmless()):
+        with torch.serialization.safe_globals(_harmless()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         objects = _objects_in(path)
         if not objects:
-            raise UserError(f"it is damaged: {reason_of(error)}") from None
+            own = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))  # behind a paragraph of advice
+            reason = own[1] if own else reason_of(error)
+            if reason.startswith("Unsupported operand"):
+                reason += ", of a pickle protocol above 3; save it again with torch.save's own (2)"
+            raise UserError(f"torch cannot load it without executing code: {reason}") from None
         raise UserError(_objects_refused(objects)) from None
     dicts = {}
-    _collect(content, "", dicts, DEEPEST)
+    _collect(content, "", dicts, DEEPEST, set())
     return dicts
 
 
 def _harmless():
-    """What training scripts store beside tensors and what executes nothing when it is made: NumPy scalars, arguments, paths."""
+    """What training scripts store beside tensors and what executes nothing when it is made: numbers, arguments, paths, dates."""
+    plain = (bool, int, float, complex, str, list, tuple, dict, set, frozenset)
+    plain += (argparse.Namespace, types.SimpleNamespace, collections.Counter)
+    plain += (datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone)
     numpys, paths = ("numpy.core.multiarray", "numpy._core.multiarray"), ("pathlib", "pathlib._local")  # older, newer
     aliases = [(getattr(np.core.multiarray, name), numpys, name) for name in ("scalar", "_reconstruct")]
     aliases += [(pathlib.PurePosixPath, paths, name) for name in ("PosixPath", "PurePosixPath")]
     aliases += [(pathlib.PureWindowsPath, paths, name) for name in ("WindowsPath", "PureWindowsPath")]
-    dtypes = {type(np.dtype(name)) for name in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")}
+    kinds = (
+        "f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 ? c8 c16 U1 S1 M8 m8 O".split()
+    )  # O: what it holds is looked at like the rest
+    dtypes = {type(np.dtype(kind)) for kind in kinds}
     return [
-        *(np.ndarray, np.dtype, *dtypes, argparse.Namespace),
+        *(np.ndarray, np.dtype, *dtypes, *plain),
+        (_plain_dict, "collections.defaultdict"),  # torch puts nothing into the class itself
+        *((it, f"__builtin__.{it.__name__}") for it in plain if it.__module__ == "builtins"),  # protocol 2 calls it so
         *((stand_in, f"{module}.{name}") for stand_in, modules, name in aliases for module in modules),
     ]
+
+
+def _plain_dict(*_):
+    return {}
 
 
 def _objects_in(path):
@@ -96,34 +118,33 @@ def _globals(file):
 
 
 def _objects_refused(objects):
-    network = next((name for name in objects if name.startswith(("torch.nn.modules.", "torch.jit."))), None)
+    modules = any(name.startswith(("torch.nn.modules.", "torch.jit.")) for name in objects)
+    what = "it is a whole pickled network, or holds modules of one" if modules else "it holds objects besides tensors"
     first = ", ".join(objects[:3]) + (f" and {len(objects) - 3} more" if len(objects) > 3 else "")
-    if network:
-        return (
-            f"it is a whole pickled network ({first}), and reading that would execute code. Where it was made, save the "
-            "tensors alone: torch.save(net.state_dict(), 'weights.pth')"
-        )
+    tensors = "net.state_dict()" if modules else "checkpoint['state_dict']"
     return (
-        f"it holds objects besides tensors ({first}), and reading those would execute code. Where it was made, save the "
-        "tensors alone: torch.save(checkpoint['state_dict'], 'weights.pth')"
+        f"{what} ({first}), and reading those would execute code. "
+        f"Where it was made, save the tensors alone: torch.save({tensors}, 'weights.pth')"
     )
 
 
-def _collect(node, key, dicts, depth):
+def _collect(node, key, dicts, depth, seen):
     """Enter every dict of tensors below `node` into `dicts`."""
-    if depth == 0:
-        return
     if isinstance(node, list | tuple):
         node = dict(enumerate(node))
-    if not isinstance(node, Mapping):
+    elif id(node) in seen:  # what contains itself
         return
+    if depth == 0 or not isinstance(node, Mapping):
+        return
+    seen.add(id(node))
     tensors = {}
     for name, value in node.items():
-        if hasattr(value, "layout") and hasattr(value, "detach"):
-            if isinstance(name, str):
-                tensors[name] = _stored_tensor(value)
+        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            tensors[str(name)] = Stored(value.shape, str(value.dtype), partial(np.asarray, value))
+        elif hasattr(value, "layout") and hasattr(value, "detach"):
+            tensors[str(name)] = _stored_tensor(value)
         else:
-            _collect(value, f"{key}.{name}" if key else str(name), dicts, depth - 1)
+            _collect(value, f"{key}.{name}" if key else str(name), dicts, depth - 1, seen)
     if tensors:
         dicts[key] = tensors
 

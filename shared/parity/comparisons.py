@@ -10,7 +10,7 @@ import numpy as np
 
 from shared.errors import UserError, reason_of
 from shared.experiments import completed
-from shared.files import write_rows
+from shared.files import read_regular, write_rows
 from shared.parity.outcomes import CrossExecution, Outcome
 from shared.parity.plans import Plan
 from shared.runs.frameworks import FRAMEWORKS
@@ -66,7 +66,7 @@ def read_record(path: Path) -> tuple[dict, list[Outcome]]:
     """What `write_record` wrote, now or in an older project. Raises UserError where the file is none of that."""
     path = Path(path)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(read_regular(path))
         labels = np.array(record.get("labels", "").split(), dtype=np.int64)
         outcomes = [_outcome(row, labels) for row in record["runs"]]
         about = record["about"] | {"experiments": [completed(e) for e in record["about"]["experiments"]]}

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,8 +16,9 @@ from shared.networks.source import Source
 from shared.parity.lockstep import exact_in_float32, train, trained_only, twins
 from shared.parity.tensors import relative
 from shared.runs.frameworks import FRAMEWORKS, implementation
-from shared.runs.machine import cpu_name, package_versions
+from shared.runs.machine import cpu_name, package_versions, threads_of
 from shared.runs.tables import show
+from shared.threads import usable_cores
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,6 @@ def diverge(
             used = {key: value for key, value in trained.as_dict().items() if key != "num_epochs"}
             series.append({"name": name, "dtype": dtype, "experiment": used, "steps": [asdict(s) for s in measured]})
             on_series(series[-1])
-    cores = len(os.sched_getaffinity(0))
     about = {
         "command": command,
         "seed": seed,
@@ -129,10 +128,10 @@ def diverge(
             "architecture": source.architecture.name,
             "fingerprint": source.fingerprint,
         },
-        "devices": {f: {"used": str(used), "why": why} for f, (used, why) in chosen.items()},
+        "devices": {f: {"used": str(used), "why": about.reason} for f, (used, about) in chosen.items()},
         "cpu": cpu_name(),
-        "cores": cores,
-        "threads": int(os.environ.get("OMP_NUM_THREADS", cores)),
+        "cores": usable_cores(),
+        "threads": {f: threads_of(f) for f in FRAMEWORKS},
         "versions": package_versions(),
     }
     return {"about": about, "series": series}

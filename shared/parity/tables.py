@@ -78,8 +78,8 @@ def verdict_notes(comparisons: list[Comparison]) -> list[str]:
 AGREEMENT_NOTE = (
     "After the last epoch. It describes, and decides nothing. Two seeds of one framework differ too, so what is counted over "
     "images means something only beside them. Δp: absolute, of a test image's probabilities. AUC: area under the ROC curve; "
-    f"an interval inside ± {MARGIN:g} is equivalence by the same test, taken alone. The last column draws seeds and images anew; below ten "
-    "seeds it covers too little to decide by."
+    f"an interval inside ± {MARGIN:g} is equivalence by the same test, taken alone. The last column draws seeds and images "
+    "anew; below ten seeds it covers too little to decide by."
 )
 
 

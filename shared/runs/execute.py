@@ -20,14 +20,14 @@ from shared.runs.find import unfinished
 from shared.runs.frameworks import implementation, target_net
 from shared.runs.job import Job, exploded
 from shared.runs.liveness import Held, now, this_process
-from shared.runs.machine import cpu_name, memory_mib, package_versions, peak_memory_mib
+from shared.runs.machine import cpu_name, memory_mib, package_versions, peak_memory_mib, threads_of
 from shared.runs.record import (
     Run,
     read_epoch_probabilities,
     write_epoch_probabilities,
     write_probabilities,
 )
-from shared.threads import threads_of, usable_cores
+from shared.threads import usable_cores
 
 
 class Diverged(FailedRun):
@@ -45,10 +45,10 @@ def execute(
     """
     job.check(dataset, source)
     parts = {name: implementation(job.framework, name) for name in ("data", "nets", "training")}
-    device, reason = parts["training"].choose_device(job.device)
+    device, about = parts["training"].choose_device(job.device)
     run = unfinished(job, dataset, source) if job.resume else None
     if run is None:
-        run = _begin(job, dataset, source, device, reason)
+        run = _begin(job, dataset, source, device, about)
     with Held(run.folder) as held:
         try:
             _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch)
@@ -66,7 +66,7 @@ def execute(
     return run
 
 
-def _begin(job, dataset, source, device, reason) -> Run:
+def _begin(job, dataset, source, device, about) -> Run:
     """The record of a new run, in a folder that has it from its first moment."""
     row = source.row(job.experiment.row) if job.experiment.row is not None else None
     run = Run(
@@ -92,8 +92,8 @@ def _begin(job, dataset, source, device, reason) -> Run:
         },
         device={
             "used": str(device),
-            "why": reason,
-            "gpu": reason if "cpu" not in str(device) else None,
+            "why": about.reason,
+            "gpu": about.name,
             "cpu": cpu_name(),
             "cores": usable_cores(),
             "threads": threads_of(job.framework),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared.errors import reason_of
 from shared.runs.frameworks import implementation
-from shared.threads import prepare, threads_of, usable_cores
+from shared.threads import prepare, usable_cores
 from shared.version import DISTRIBUTION, VERSION
 
 
@@ -97,3 +97,20 @@ def _facts(framework):
         return {"device": gpu.kind, "reason": gpu.reason, "threads": threads_of(framework), "cores": usable_cores()}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {reason_of(error)}"}
+
+
+def threads_of(framework: str) -> int:
+    """How many threads `framework` (gluon or torch) computes with now, asked of the library that it loaded."""
+    if framework == "torch":
+        import torch
+
+        return torch.get_num_threads()
+    import mxnet  # noqa: F401
+    from threadpoolctl import threadpool_info
+
+    import gluon_impl  # noqa: F401 (loads MXNet with all it needs)
+
+    # PyTorch and scikit-learn bring OpenMP libraries of their own; MXNet uses the system's.
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "openmp"]
+    own = [p for p in pools if "site-packages" not in p["filepath"] or "/mxnet/" in p["filepath"]] or pools
+    return own[0]["num_threads"] if own else 1

@@ -72,6 +72,7 @@ class Climb:
             4: [
                 lambda: loss.check_loss(scene),
                 lambda: loss.check_balanced_loss(scene),
+                lambda: loss.check_reported_accuracies(scene, "frozen", steps=2, must_fall=False),
                 lambda: loss.check_reported_accuracies(scene, must_fall=False),
             ],
             5: [lambda: gradients.check_gradients(scene)],

@@ -47,8 +47,7 @@ def where(wanted) -> Where:
         return Where()
     if not torch.cuda.is_available():
         raise pytest.UsageError("--device gpu: PyTorch finds no GPU here")
-    usable, _ = gluon_impl.devices.gluon_reason(mx)
-    if usable:
+    if gluon_impl.devices.find_gpu().kind == "gpu":
         return Where(mx.gpu(), torch.device("cuda"), "gpu")
     return Where(mx.cpu(), torch.device("cuda"), "torch on gpu, gluon on cpu")
 

@@ -33,14 +33,14 @@ from shared.runs.processes import run_in_processes
 from shared.runs.record import read_runs
 from shared.runs.tables import markdown_table
 
-from .faults import GLUON_TRAINING, RESNET_V2, TORCH_DATA, TORCH_TRAINING, fault, planted
+from .faults import FEATURES_GROUP, GLUON_TRAINING, RESNET_V2, TORCH_DATA, TORCH_TRAINING
+from .planting import fault, planted
 
 RECORD = Path(__file__).parents[2] / "shared" / "results" / "sensitivity.json"
 NONE = "no fault"
 PAIRS, MARGINS = (3, 5, 10), (0.03, 0.01)
 
 HEAD_RATE = "experiment.learning_rate * experiment.head_lr_mult}"
-FEATURES = '{"params": [p for p in net.features.parameters() if p.requires_grad]},'
 OUTPUT = '{"params": net.output.parameters(), "lr": ' + HEAD_RATE + ","
 # The same images of every run get another class: 20 of 1,000.
 NOISE = """
@@ -59,7 +59,7 @@ FAULTS = (
     fault("output layer at 12 times the rate", TORCH_TRAINING, 12, "", HEAD_RATE, "experiment.learning_rate * 12}"),
     fault(
         "no weight decay on biases and scales", TORCH_TRAINING, 12, "",
-        FEATURES,
+        FEATURES_GROUP,
         '{"params": [p for p in net.features.parameters() if p.requires_grad and p.ndim > 1]},\n'
         '            {"params": [p for p in net.features.parameters() if p.requires_grad and p.ndim == 1], "weight_decay": 0.0},',
         OUTPUT,
@@ -77,11 +77,9 @@ FAULTS = (
     ),
     fault(
         "batch normalisation's momentum 0.9 for 0.1", RESNET_V2, 12, "",
-        "nn.BatchNorm2d(in_channels)", "nn.BatchNorm2d(in_channels, momentum=0.9)",
-        "nn.BatchNorm2d(out_channels)", "nn.BatchNorm2d(out_channels, momentum=0.9)",
-        "nn.BatchNorm2d(3)", "nn.BatchNorm2d(3, momentum=0.9)",
-        "nn.BatchNorm2d(channels[0])", "nn.BatchNorm2d(channels[0], momentum=0.9)",
-        "nn.BatchNorm2d(channels[-1])", "nn.BatchNorm2d(channels[-1], momentum=0.9)",
+        "\nfrom torch import nn\n",
+        "\nfrom functools import partial\n\nfrom torch import nn\n\nhasty = partial(nn.BatchNorm2d, momentum=0.9)\n",
+        "= nn.BatchNorm2d(", "= hasty(",
     ),
     fault(
         "another class for 2 % of the training images", TORCH_DATA, 12, "",

@@ -10,6 +10,7 @@ from helpers import THIN, random_source
 
 import gluon_impl.devices
 import gluon_impl.training
+from shared.device import Device
 from shared.experiments import experiment
 from shared.networks.architecture import Architecture
 from shared.networks.reading import load_source
@@ -74,7 +75,9 @@ def test_parity_catches_what_is_left_on_the_cpu(what, file, old, new, sign, apar
 
 
 def test_parity_runs_record_the_device_they_used(drawings, tmp_path, monkeypatch):
-    monkeypatch.setattr(gluon_impl.training, "choose_device", lambda wanted: (mx.cpu(1), "another one"))
+    monkeypatch.setattr(
+        gluon_impl.training, "choose_device", lambda wanted: (mx.cpu(1), Device("cpu", None, "another one"))
+    )
     source, some = load_source("mini"), experiment("hotdog-row", "mini", num_epochs=1, size=32)
     with pretend_gpu.pretended(monkeypatch):
         jobs = {f: Job(some, f, 0, "drawings", "mini", device="gpu", out=tmp_path) for f in FRAMEWORKS}
@@ -91,8 +94,8 @@ def test_devices_say_where_each_framework_runs(monkeypatch):
     with pytest.raises(pytest.UsageError, match="PyTorch finds no GPU"):
         where("gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(gluon_impl.devices, "gluon_reason", lambda mx: (False, "its wheel has no code for this GPU"))
+    monkeypatch.setattr(gluon_impl.devices, "find_gpu", lambda: Device("cpu", None, "its wheel has no code"))
     apart = where("gpu")
     assert (str(apart.torch), str(apart.gluon), apart.name) == ("cuda", "cpu(0)", "torch on gpu, gluon on cpu")
-    monkeypatch.setattr(gluon_impl.devices, "gluon_reason", lambda mx: (True, "a GPU"))
+    monkeypatch.setattr(gluon_impl.devices, "find_gpu", lambda: Device("gpu", "a GPU", "a GPU"))
     assert where("gpu").name == "gpu"

@@ -138,6 +138,7 @@ def test_rung_4_loss_with_weighed_classes(scene, keep):
 
 def test_rung_4_reported_test_accuracies(scene, keep):
     keep(loss.check_reported_accuracies(scene))
+    keep(loss.check_reported_accuracies(scene, "frozen", steps=3, must_fall=False))
 
 
 @pytest.mark.parametrize("name", CHAPTER)

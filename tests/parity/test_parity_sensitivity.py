@@ -13,7 +13,7 @@ from shared.networks.reading import load_source
 from shared.parity.comparisons import write_record
 from shared.parity.outcomes import Outcome
 
-from . import faults, sensitivity
+from . import planting, sensitivity
 from .sensitivity import FAULTS, NONE, framework_of, jobs_of, rows_of, table, units, verdict_of
 
 
@@ -24,7 +24,7 @@ def named(words):
 @pytest.mark.parametrize("one", FAULTS, ids=lambda one: one.name)
 def test_parity_sensitivity_faults_can_be_planted_and_are_undone(one):
     before = torch_impl.training.make_trainer, gluon_impl.training.make_trainer, torch_impl.data.train_iter
-    with faults.planted(one):
+    with planting.planted(one):
         pass
     assert before == (
         torch_impl.training.make_trainer, gluon_impl.training.make_trainer, torch_impl.data.train_iter,
@@ -38,11 +38,11 @@ def groups():
 
 def test_parity_sensitivity_rates_and_decay():
     rate = experiment("finetune", "mini").learning_rate
-    with faults.planted(named("8 times")):
+    with planting.planted(named("8 times")):
         assert [g["lr"] / rate for g in groups()] == pytest.approx([1, 8])
-    with faults.planted(named("12 times")):
+    with planting.planted(named("12 times")):
         assert [g["lr"] / rate for g in groups()] == pytest.approx([1, 12])
-    with faults.planted(named("no weight decay")):
+    with planting.planted(named("no weight decay")):
         found = groups()
         assert [g["weight_decay"] for g in found] == [0.001, 0, 0.001, 0]
         assert [g["lr"] / rate for g in found] == pytest.approx([1, 1, 10, 10])
@@ -56,13 +56,13 @@ def test_parity_sensitivity_images(drawings):
         return torch.cat([X for X, _ in batches]), torch.cat([y for _, y in batches])
 
     X, y = all_of("shared")
-    with faults.planted(named("no mirroring")):
+    with planting.planted(named("no mirroring")):
         plain, _ = all_of("shared")
         assert "RandomHorizontalFlip" not in str(torch_impl.data.train_augs(32))
     turned = [not torch.equal(a, b) for a, b in zip(X, plain, strict=True)]
     assert 0.25 < np.mean(turned) < 0.75
     assert all(torch.equal(a.flip(-1), b) for a, b, t in zip(X, plain, turned, strict=True) if t)
-    with faults.planted(named("another class")):
+    with planting.planted(named("another class")):
         again, noisy = all_of("shared")
         own = all_of("own")[1]
     assert torch.equal(again, X) and int((noisy != y).sum()) == 80 // 50
@@ -70,7 +70,7 @@ def test_parity_sensitivity_images(drawings):
 
 
 def test_parity_sensitivity_momentum():
-    with faults.planted(named("momentum")):
+    with planting.planted(named("momentum")):
         net = torch_impl.nets.build_net(load_source("mini").architecture)
         found = {m.momentum for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)}
     assert found == {0.9}
