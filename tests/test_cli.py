@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import THIN, random_tensors, write_images
 from safetensors.numpy import save_file
 
-from conftest import THIN, random_tensors, write_images
 from gluon_impl import data as gluon_data
 from gluon_impl import nets as gluon_nets
 from gluon_impl.devices import gluon_reason, gpu_capability

@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+from conftest import write_images
 from PIL import Image
 
-from conftest import write_images
 from shared.errors import UserError
 from shared.images.folders import load_dataset
 from shared.images.views import resized_side
