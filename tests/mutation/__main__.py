@@ -33,7 +33,10 @@ ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "shared" / "results" / "mutation.json"
 EQUIVALENT = Path(__file__).with_name("equivalent.json")
 FIELDS = ("module", "line", "kind", "operator", "was", "now")
-QUIET = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=", "-m", "not slow", "--tb=line"]
+# Without what costs time and changes no verdict: explanations of assertions, collections of garbage, other processes.
+WITHOUT = ("cacheprovider", "xdist", "unraisableexception", "threadexception")
+QUIET = ["-q", "-x", "--tb=line", "--assert=plain", "-o", "addopts=", "-m", "not slow"]
+QUIET += [f"-pno:{plugin}" for plugin in WITHOUT]
 
 
 class Worker:
