@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -145,8 +146,13 @@ def carry_out(mutants: list, workers: int, path: Path):
 
     try:
         with ThreadPoolExecutor(workers) as pool:
-            for done in [pool.submit(one, mutant) for mutant in mutants]:
-                done.result()
+            waiting = [pool.submit(one, mutant) for mutant in mutants]
+            try:
+                for done in waiting:
+                    done.result()
+            except BaseException:  # stopped: those in flight come to their end, the rest is for the next time
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     finally:
         for worker in made:
             worker.close()
@@ -208,6 +214,7 @@ def main():
                 f"{known.get(m.key, {}).get('outcome', 'open'):9s} {m.module}:{m.line} {m.operator}\n  - {m.was}\n  + {m.now}"
             )
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.nice(15)
     again = ("survived", "broken") if wanted.again else ("broken",)
     carry_out([m for m in chosen if known.get(m.key, {"outcome": "broken"})["outcome"] in again], wanted.workers, path)

@@ -13,7 +13,7 @@ def _properties(*names):
 
 
 def _parity(*names, properties=()):
-    return [*WITHOUT_PARITY, *(f"tests/parity/test_parity_{name}.py" for name in names), SURVIVORS, *properties]
+    return [*WITHOUT_PARITY, SURVIVORS, *(f"tests/parity/test_parity_{name}.py" for name in names), *properties]
 
 
 ARCHITECTURES = _properties(
@@ -32,22 +32,23 @@ LADDER = ["tests/parity/test_parity_catches_faults.py::test_parity_holds_without
 FILES = [*WITHOUT_PARITY, SURVIVORS, *ARCHITECTURES, "tests/test_names.py", "tests/test_sources.py"]
 FOREIGN = [*FILES, "tests/test_torch_files.py", "tests/test_gluon_files.py", "tests/test_formats.py"]
 FAMILY = "tests/test_residual_family.py"
-NETS = [SURVIVORS, "tests/test_sources.py", FAMILY, *LADDER]
-TRAINING = [SURVIVORS, "tests/test_resume.py", "tests/test_runs.py", *LADDER]
+NETS = ["tests/test_sources.py", FAMILY, *LADDER]
+DEVICES = ["tests/test_choice_of_device.py", "tests/parity/test_parity_devices.py::test_parity_holds_on_other_devices"]
+TRAINING = [DEVICES[0], "tests/test_resume.py", "tests/test_runs.py", DEVICES[1]]
 RUNS = "not killed and not interrupted and not kill_9"
 STEPS = "test_survivors or the_record_says or float32_parts or a_table_row or finite or exact_rates"  # no pictures
 
 TABLE = {
     "shared/parity/accuracies.py": _parity("verdicts"),
     "shared/parity/agreement.py": _parity("agreement", "verdicts"),
-    "shared/parity/comparisons.py": _parity("verdicts"),
+    "shared/parity/comparisons.py": [*_parity("verdicts"), "-k", "survivors or record"],
     "shared/parity/cross_execution.py": [*WITHOUT_PARITY, SURVIVORS],
     "shared/parity/design.py": _parity("tost", "planning", "verdicts", properties=EQUIVALENCE),
     "shared/parity/divergence.py": [*WITHOUT_PARITY, SURVIVORS, "tests/test_pictures.py", "-k", STEPS],
     "shared/parity/lockstep.py": [SURVIVORS, "tests/test_pictures.py", *LADDER, "-k", f"{STEPS} or without_a_fault"],
     "shared/parity/outcomes.py": _parity("verdicts", "agreement"),
     "shared/parity/planning.py": _parity("planning"),
-    "shared/parity/plans.py": _parity("verdicts"),
+    "shared/parity/plans.py": [*_parity("verdicts"), "-k", "survivors or plan or look"],
     "shared/parity/tables.py": _parity("verdicts", "agreement"),
     "shared/parity/tensors.py": _parity("statistics"),
     "shared/parity/tost.py": _parity("tost", "verdicts", properties=EQUIVALENCE),
