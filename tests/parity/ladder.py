@@ -60,8 +60,8 @@ class Climb:
             2: [
                 lambda: tensors.check_carrying(scene.source),
                 lambda: tensors.check_new_tensors(scene.source),
-                lambda: tensors.check_shared_start(scene),
                 lambda: tensors.check_independence(scene),
+                lambda: tensors.check_shared_start(scene),
             ],
             3: [
                 lambda: activations.check_blocks(scene, "float64", training=False),

@@ -99,6 +99,8 @@ def pretended(monkeypatch):
     """PyTorch finds a GPU, within the `with`."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda *device: "pretended GPU")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *device: (8, 0))
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_80"])
     monkeypatch.setattr(torch.cuda, "synchronize", lambda *device: None)
     monkeypatch.setattr(torch.nn.Module, "to", _move_module)
     with _Moves():
