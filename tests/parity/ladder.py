@@ -1,6 +1,6 @@
 """The rungs in their order, each with the checks that a planted fault has to get past. The checks themselves stand in rungs/.
 
-The green tests (test_parity_ladder.py) climb them with wider networks, more sizes and more steps than here.
+The green tests (test_parity_ladder_*.py) climb them with wider networks, more sizes and more steps than here.
 """
 
 from dataclasses import dataclass
