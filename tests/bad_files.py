@@ -4,7 +4,7 @@ pictures/               12 + 8 images in the classes hotdog and not-hotdog
 thin.safetensors        a thin resnet18_v2 with five labelled classes
 runs/good-torch, …      finished runs of both frameworks on these images, with weights and probabilities
 records/KIND/run.json   damaged records                 weights/KIND.*   damaged source networks
-used/KIND/              runs with damaged weights       tested/KIND/     pairs of runs with damaged probabilities
+used/KIND/              runs with damaged weights       tested/KIND/     pairs of runs, one with damaged probabilities
 images/KIND.png         damaged images                  sets/KIND/       folders and lists of images that cannot be used
 odd/                    pipes, sockets, devices, loops
 """
@@ -251,7 +251,7 @@ def damaged_runs(folder):
     for kind, content in tables.items():
         for framework in ("gluon", "torch"):
             shutil.copytree(folder / "runs" / f"good-{framework}", folder / "tested" / kind / framework)
-            (folder / "tested" / kind / framework / "test_probabilities.csv").write_text(content)
+        (folder / "tested" / kind / "torch" / "test_probabilities.csv").write_text(content)
 
 
 def _png(width, height, rows=b""):
