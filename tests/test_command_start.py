@@ -43,12 +43,8 @@ def test_there_are_required_arguments():
 
 def test_help_is_plain_and_whole():
     done = hotdog("--help", env={"COLUMNS": "60"})
-    assert (
-        done.returncode == 0
-        and "╭" not in done.stdout
-        and "\\[" not in done.stdout
-        and "...\n" not in done.stdout.split("Options", 1)[1]
-    )
+    assert done.returncode == 0
+    assert "╭" not in done.stdout and "\\[" not in done.stdout and "...\n" not in done.stdout.split("Options", 1)[1]
     assert max(map(len, done.stdout.splitlines())) <= 60
 
 

@@ -8,8 +8,7 @@ import typer
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, say, say_notes
-from shared.command.launch import launch
+from shared.command.console import print_table, say, say_notes
 from shared.command.options import (
     DataOption,
     Device,
@@ -28,13 +27,7 @@ from shared.command.options import (
 )
 from shared.errors import UserError
 from shared.files import check_target
-from shared.images.folders import load_dataset
-from shared.networks.reading import load_source
 from shared.runs.frameworks import FRAMEWORKS
-from shared.runs.job import Job
-from shared.runs.processes import run_in_processes
-from shared.runs.record import read_runs
-from shared.runs.tables import markdown_table, results_table
 
 
 @app.command()
@@ -44,6 +37,9 @@ def results(
     plot: Annotated[Path, typer.Option(help="Also draw test accuracy over epochs to this PNG.", **Unset)] = None,
 ):
     """Show the finished runs, the frameworks side by side; seeds are averaged. images/s and seeds: Gluon / PyTorch."""
+    from shared.runs.record import read_runs
+    from shared.runs.tables import markdown_table, results_table
+
     if plot and plot.suffix.lower() != ".png":
         raise UserError(f"--plot {plot}: the picture is a PNG, so name it .png")
     found = [r for r in read_runs(out) if r.status == "finished"] if out.is_dir() else []
@@ -84,12 +80,17 @@ def parity(
     out: OutOption = Path("runs"),
 ):
     """Whether both frameworks reach the same accuracy: from the runs in --out where they are, training what is missing."""
+    from shared.command.launch import launch
+    from shared.images.folders import load_dataset
+    from shared.networks.reading import load_source
     from shared.parity import comparisons
     from shared.parity.cross_execution import cross_executions
     from shared.parity.design import FAMILY
     from shared.parity.outcomes import outcome_of
     from shared.parity.plans import note_plan
     from shared.runs.find import completed_runs
+    from shared.runs.job import Job
+    from shared.runs.record import read_runs
     from shared.runs.tables import where_they_ran
 
     for name in names or ():
@@ -177,6 +178,8 @@ def diverge(
     record: Annotated[Path, typer.Option(help="Also write every step to this JSON.", **Unset)] = None,
 ):
     """How far the frameworks part, step by step: same weights, same batches, in float32 and in float64."""
+    from shared.images.folders import load_dataset
+    from shared.networks.reading import load_source
     from shared.parity.divergence import diverge as measure_divergence
     from shared.parity.divergence import divergence_table, write_divergence
 
@@ -232,6 +235,11 @@ def exercise(
     from shared.exercises.measurements import check_rows
     from shared.exercises.report import report_on, write
     from shared.exercises.tuning import HOLDOUT
+    from shared.images.folders import load_dataset
+    from shared.networks.reading import load_source
+    from shared.runs.job import Job
+    from shared.runs.processes import run_in_processes
+    from shared.runs.record import read_runs
     from shared.runs.tables import where_they_ran
 
     if number is None:
@@ -296,7 +304,7 @@ def exercise(
     write(bench, report, about)
     picture = report.save_picture(folder / "picture.png")
     for caption, header, rows in report.tables:
-        console.print()
+        say()
         say(caption)
         print_table(header, rows)
     for sentence in report.answer:

@@ -9,16 +9,6 @@ from shared.command.app import app
 from shared.command.console import print_table, say, say_notes
 from shared.command.options import Unset
 from shared.errors import UserError
-from shared.images.views import MEAN, STD
-from shared.networks.architecture import family
-from shared.networks.formats import readable
-from shared.networks.reading import load_source
-from shared.networks.writing import TORCH_ENDINGS, in_gluon, in_torchvision
-from shared.parity import families
-from shared.runs.exporting import ENDINGS, SAMPLES, Exported, export, module_text
-from shared.runs.machine import package_versions
-from shared.runs.opened import trained_source
-from shared.runs.record import read_run
 
 
 @app.command(name="export")
@@ -29,6 +19,12 @@ def export_network(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
 ):
     """Write a trained or a source network as a file that Gluon, torchvision or onnxruntime opens by itself."""
+    from shared.images.views import MEAN, STD
+    from shared.networks.reading import load_source
+    from shared.runs.exporting import export
+    from shared.runs.opened import trained_source
+    from shared.runs.record import read_run
+
     if (run is None) == (source is None):
         raise UserError("give either --run, the folder of a finished run, or --source, a source network")
     if run:
@@ -54,8 +50,10 @@ def export_network(
         say(f"    {line}")
 
 
-def _what_was_checked(exported: Exported, size: int) -> str:
+def _what_was_checked(exported, size: int) -> str:
     """One sentence: what the written file gave when it was read again, and how far frameworks are apart on it."""
+    from shared.runs.exporting import SAMPLES
+
     apart = f"apart by at most {max(exported.differences.values()):.1g} on {SAMPLES} drawn images of {size} px"
     if exported.file.suffix != ".onnx":
         return f"Read again, every tensor has its bits; the probabilities of Gluon and PyTorch are {apart}."
@@ -70,6 +68,12 @@ def networks(
     record: Annotated[Path, typer.Option(help="With --measure: also write it to this file.", **Unset)] = None,
 ):
     """Which networks can be read, trained and exported, and why the others of the two zoos cannot."""
+    from shared.networks.architecture import family
+    from shared.networks.formats import readable
+    from shared.parity import families
+    from shared.runs.exporting import ENDINGS
+    from shared.runs.machine import package_versions
+
     if record and not measure:
         raise UserError("--record goes with --measure: it writes what was measured now")
     rows = [[name, *_where_it_is(architecture)] for name, architecture in family().items()]
@@ -92,6 +96,9 @@ def networks(
 
 
 def _where_it_is(architecture) -> list[str]:
+    from shared.networks.writing import TORCH_ENDINGS, in_gluon, in_torchvision
+    from shared.runs.exporting import module_text
+
     name, depth = architecture.name, architecture.name.partition("_")[0]
     gluon = name if in_gluon(architecture) else f"no (GluonCV: {name})"
     torchs = depth if in_torchvision(architecture) else "no"
