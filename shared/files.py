@@ -41,6 +41,17 @@ def write_atomically(path: Path, write):
         temporary.unlink(missing_ok=True)
 
 
+def check_target(path: Path):
+    """Raise UserError where no file can be written at `path`: asked before long work whose result goes there."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file to write")
+    place = next(above for above in (path.parent, *path.parent.parents) if above.exists())
+    if not place.is_dir():
+        raise UserError(f"{path} cannot be written: {place} is no folder")
+    if not os.access(place, os.W_OK):
+        raise UserError(f"{path} cannot be written: there is no right to write in {place}")
+
+
 def write_text(path: Path, text: str):
     """Write `text` in UTF-8, all or nothing."""
     write_atomically(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))

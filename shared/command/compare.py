@@ -26,6 +26,7 @@ from shared.command.options import (
     default_source,
 )
 from shared.errors import UserError
+from shared.files import check_target
 from shared.runs.frameworks import FRAMEWORKS
 
 
@@ -94,6 +95,8 @@ def parity(
 
     for name in names or ():
         experiments.experiment(name)
+    if record:
+        check_target(record)
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
     say_notes(network)
@@ -124,8 +127,9 @@ def parity(
     found = list(have().values())
     if not found:
         sys.exit(code or 1)
+    outcomes = [outcome_of(run) for run in found]  # refuses damaged ones before they are evaluated elsewhere
     elsewhere = cross_executions(found, dataset, device.value, workers)
-    outcomes = [outcome_of(run).with_cross_execution(elsewhere.get(run.folder)) for run in found]
+    outcomes = [o.with_cross_execution(elsewhere.get(run.folder)) for o, run in zip(outcomes, found, strict=True)]
     if record:  # before anything is compared: what was measured is kept, whatever comes of it
         about = comparisons.about(" ".join(["hotdog", *sys.argv[1:]]), found, plans)
         comparisons.write_record(record, about, outcomes)
@@ -183,6 +187,8 @@ def diverge(
     overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
     for name in names:
         experiments.experiment(name, **overrides)
+    if record:
+        check_target(record)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
     say_notes(network)
     chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
