@@ -54,17 +54,20 @@ class Worker:
                 (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.tree / name)
         shutil.copy2(Path(__file__).with_name("warm.py"), self.folder / "warm.py")
+        self.process = self._warm()
+        self.mutants = 0
+
+    def _warm(self):
         one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TQDM_DISABLE")}
-        self.process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, self.folder / "warm.py"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=open(self.folder / "errors", "w"),
             text=True,
             cwd=self.tree,
             env=os.environ | one | {"PYTHONPATH": str(self.tree), "HOTDOG_CACHE": str(self.folder / "cache")},
         )
-        self.mutants = 0
 
     def test(self, module: str, seconds: int, text: str | None = None) -> dict:
         """Run the module's tests, with `text` in its place if there is one."""
@@ -82,18 +85,32 @@ class Worker:
             "log": str(self.folder / "log"),
         }
         try:
-            self.process.stdin.write(json.dumps(job) + "\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
+            return (
+                self._answer(job)
+                or self._answer(job)
+                or {"outcome": "broken", "by": "the warm process ended", "cpu": 0}
+            )
         finally:
             file.write_bytes(original)
             os.utime(file, (stat.st_atime, stat.st_mtime))
+
+    def _answer(self, job):
+        """What the warm process says; None where it has ended (somebody killed it), and then there is a new one."""
+        try:
+            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.flush()
+            if line := self.process.stdout.readline():
+                return json.loads(line)
+        except BrokenPipeError:
+            pass
+        self.process = self._warm()
+        return None
 
     def log(self) -> str:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def close(self):
-        self.process.stdin.close()
+        self.process.terminate()
         self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
