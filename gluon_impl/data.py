@@ -66,8 +66,11 @@ def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
     not repeatable: the threads share one generator.
     """
     sampler = EpochOrder(seed, len(split))
+    images = DrawnViews(split, size, seed) if draws == SHARED else image_folder(split, train_augs(size))
+    if workers:
+        _ = images[next(iter(sampler)) if draws == SHARED else 0]  # see test_iter
     loader = gluon.data.DataLoader(
-        DrawnViews(split, size, seed) if draws == SHARED else image_folder(split, train_augs(size)),
+        images,
         batch_size,
         shuffle=draws == OWN,
         sampler=sampler if draws == SHARED else None,
@@ -99,16 +102,18 @@ class DrawnViews(gluon.data.Dataset):
         pixels = image.imread(file)
         drawn = view(self.seed, epoch, position, pixels.shape[1], pixels.shape[0])
         region = (drawn.left, drawn.top, drawn.width, drawn.height)
-        pixels = image.fixed_crop(
-            pixels, *region, (self.size, self.size), interp=1
-        )  # bilinear, as RandomResizedCrop does
+        # bilinear, as RandomResizedCrop does
+        pixels = image.fixed_crop(pixels, *region, (self.size, self.size), interp=1)
         return self.finish(np.flip(pixels, axis=1) if drawn.mirrored else pixels), label
 
 
 def test_iter(split, size, batch_size, workers=0):
     """Batches of `split` in its own order, without randomness: X (N, 3, size, size) float32, y (N,) int32."""
+    images = image_folder(split, test_augs(size))
+    if workers:
+        _ = images[0]  # a transform builds its graph at its first call, and two threads at once would break that
     return gluon.data.DataLoader(
-        image_folder(split, test_augs(size)),
+        images,
         batch_size,
         num_workers=workers,
         thread_pool=True,

@@ -9,8 +9,7 @@ from click.core import ParameterSource
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, progress_bar, say, say_notes
-from shared.command.launch import launch
+from shared.command.console import print_table, progress_bar, say, say_notes
 from shared.command.options import (
     DataOption,
     Device,
@@ -30,16 +29,8 @@ from shared.command.options import (
     default_source,
 )
 from shared.errors import UserError
-from shared.files import new_folder
-from shared.images.folders import load_dataset
-from shared.images.splits import describe, remarks
-from shared.networks.reading import load_source
 from shared.networks.rows import OTHER_ROWS
-from shared.runs.find import completed_runs, refuse_changed
 from shared.runs.frameworks import NAMES
-from shared.runs.job import Job
-from shared.runs.record import read_runs
-from shared.runs.tables import epochs_table, sentences
 
 
 @app.callback(invoke_without_command=True)
@@ -53,7 +44,7 @@ def default(
     out: OutOption = Path("runs"),
     version: VersionOption = False,
 ):
-    """Without a command: all four experiments on the drawn images, in both frameworks, and what they show."""
+    """Without a command: the experiments on the drawn images, in both frameworks, and what they show."""
     if context.invoked_subcommand:
         stray = [p for p in context.params if context.get_parameter_source(p) is ParameterSource.COMMANDLINE]
         if stray:
@@ -61,6 +52,14 @@ def default(
                 f"--{stray[0]} stands before {context.invoked_subcommand}; options of a command come after its name"
             )
         return
+    from shared.command.launch import launch
+    from shared.files import new_folder
+    from shared.images.folders import load_dataset
+    from shared.networks.reading import load_source
+    from shared.runs.job import Job
+    from shared.runs.record import read_runs
+    from shared.runs.tables import epochs_table, sentences
+
     say(f"The chapter's experiments on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
     network = load_source("mini")
     preset = experiments.preset_of(network)
@@ -80,7 +79,7 @@ def default(
     if found:
         from shared.runs.curves import plot_runs
 
-        console.print()
+        say()
         print_table(*epochs_table(found))
         for sentence in sentences(found):
             say(sentence)
@@ -134,6 +133,14 @@ def run(
     out: OutOption = Path("runs"),
 ):
     """Train and evaluate experiments, one process per framework, and record every run."""
+    from shared.command.launch import launch
+    from shared.images.folders import load_dataset
+    from shared.images.splits import describe, remarks
+    from shared.networks.reading import load_source
+    from shared.runs.find import completed_runs, refuse_changed
+    from shared.runs.job import Job
+    from shared.runs.record import read_runs
+
     overrides = {
         "num_epochs": epochs,
         "head_lr_mult": head_lr_mult,

@@ -15,6 +15,7 @@ from shared.images.splits import Dataset, class_weights
 from shared.networks.architecture import Architecture, recognise
 from shared.networks.source import Source
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
+from shared.runs.failures import explained
 from shared.runs.find import unfinished
 from shared.runs.frameworks import implementation, target_net
 from shared.runs.job import Job, exploded
@@ -51,10 +52,15 @@ def execute(
     with Held(run.folder) as held:
         try:
             _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch)
-        except BaseException as error:
+        except BaseException as caught:
             kinds = {Diverged: "diverged", KeyboardInterrupt: "interrupted"}
-            run.status = kinds.get(type(error), "failed")
+            run.status = kinds.get(type(caught), "failed")
+            error = caught
+            if isinstance(caught, Exception) and not isinstance(caught, FailedRun):
+                error = explained(caught, [dataset.train, dataset.test])
             run.error = f"{type(error).__name__}: {reason_of(error)}"
+            if error is not caught:
+                raise error from caught
             raise
         finally:
             run.finished = now()
