@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all, paths as users write them, and files that can be opened safely."""
 
+import errno
 import json
 import os
 import shutil
@@ -30,12 +31,25 @@ def write_atomically(path: Path, write):
     try:
         write(temporary)
         os.replace(temporary, path)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise type(error)(error.errno, error.strerror, str(path)) from error  # and not the temporary file's name
+    except Exception as error:  # in its words, with the path that was wanted, not the temporary one or none
+        if isinstance(error, OSError) and error.errno:
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        if os.strerror(errno.ENOSPC) in str(error):  # safetensors has an error of its own
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_target(path: Path):
+    """Raise UserError where no file can be written at `path`: asked before long work whose result goes there."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file to write")
+    place = next(above for above in (path.parent, *path.parent.parents) if above.exists())
+    if not place.is_dir():
+        raise UserError(f"{path} cannot be written: {place} is no folder")
+    if not os.access(place, os.W_OK):
+        raise UserError(f"{path} cannot be written: there is no right to write in {place}")
 
 
 def write_text(path: Path, text: str):

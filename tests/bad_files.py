@@ -4,7 +4,7 @@ pictures/               12 + 8 images in the classes hotdog and not-hotdog
 thin.safetensors        a thin resnet18_v2 with five labelled classes
 runs/good-torch, …      finished runs of both frameworks on these images, with weights and probabilities
 records/KIND/run.json   damaged records                 weights/KIND.*   damaged source networks
-used/KIND/              runs with damaged weights       tested/KIND/     pairs of runs with damaged probabilities
+used/KIND/              runs with damaged weights       tested/KIND/     pairs of runs, one with damaged probabilities
 images/KIND.png         damaged images                  sets/KIND/       folders and lists of images that cannot be used
 odd/                    pipes, sockets, devices, loops
 """
@@ -173,11 +173,11 @@ def damaged_weights(folder, tensors):
         "nan": changed("output.bias", tensors["output.bias"] * np.nan),
         "infinite": changed("output.weight", tensors["output.weight"] / 0),
         "variance": changed("features.layer1.0.bn1.running_var", -tensors["features.layer1.0.bn1.running_var"]),
-        "missing": {n: t for n, t in tensors.items() if n != "output.bias"},
+        "missing": {n: t for n, t in tensors.items() if n != "features.layer2.0.bn1.weight"},
         "extra": changed("features.layer9.weight", tensors["output.bias"]),
         "shape": changed("output.bias", tensors["output.bias"][:-1]),
         "integers": {n: t.astype("int32") for n, t in tensors.items()},
-        "renamed": {f"x{n}": t for n, t in tensors.items()},
+        "renamed": {f"tensor {i}": t for i, t in enumerate(tensors.values())},
         "empty-tensor": changed("output.bias", np.zeros(0, "float32")),
         "none": {},
         "bn0": changed("features.bn0.weight", tensors["features.bn0.weight"] * 2),
@@ -197,7 +197,7 @@ def damaged_weights(folder, tensors):
         "cut.params": struct.pack("<QQQ", 0x112, 0, 1 << 40),
         "pickle.pth": pickle.dumps(_Harmful()),
         "list.pth": pickle.dumps([1, 2, 3]),
-        "no-network.xyz": whole,
+        "no-network.xyz": b"nothing of that kind",
     }
     for name, content in raw.items():
         (folder / name).write_bytes(content)
@@ -251,7 +251,7 @@ def damaged_runs(folder):
     for kind, content in tables.items():
         for framework in ("gluon", "torch"):
             shutil.copytree(folder / "runs" / f"good-{framework}", folder / "tested" / kind / framework)
-            (folder / "tested" / kind / framework / "test_probabilities.csv").write_text(content)
+        (folder / "tested" / kind / "torch" / "test_probabilities.csv").write_text(content)
 
 
 def _png(width, height, rows=b""):

@@ -6,6 +6,7 @@ from pathlib import Path
 # One thread for each of the processes that share the tests; before anything loads a framework, or asks for all cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import counts
 import pytest
 from helpers import THIN, random_tensors, write_images
 from parity import ledger
@@ -25,6 +26,7 @@ def pytest_addoption(parser):
 def pytest_terminal_summary(terminalreporter, config):
     if not hasattr(config, "workerinput"):  # one of several test processes has seen a part only
         ledger.summarise(terminalreporter, config)
+        counts.summarise(terminalreporter)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from PIL import Image
 from shared.networks.architecture import Architecture, tensor_shapes
 from shared.networks.reading import imagenet_classes
 from shared.networks.source import Source, fingerprint
+from shared.runs.record import Run
 
 ROOT = Path(__file__).parent.parent
 
@@ -82,3 +83,27 @@ def write_images(folder: Path, counts: dict, size=40, seed=0) -> Path:
             pixels[..., 0 if name == classes[0] else 2] += 120
             Image.fromarray(pixels.astype("uint8")).save(folder / split / name / f"{i:03d}.png")
     return folder
+
+
+def run_of(name, framework, accuracies, seed=0, row=None, loss=0.5):
+    """A record with the given test accuracies."""
+    return Run(
+        folder=Path("x"),
+        experiment={"name": name, "num_epochs": len(accuracies) - 1, "learning_rate": 0.01, "head_lr_mult": 10},
+        framework=framework,
+        seed=seed,
+        dataset={"name": "d", "train": 9, "test": 4, "tested_on": "test", "fingerprint": "f"},
+        source={"row": row, "row_label": "hotdog", "fingerprint": "s"},
+        device={},
+        versions={},
+        epochs=[
+            {
+                "epoch": i,
+                "train_loss": i and loss,
+                "test_accuracy": a,
+                "seconds": i and 2.0,
+                "images_per_second": i and 4.5,
+            }
+            for i, a in enumerate(accuracies)
+        ],
+    )

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from conftest import write_images
+from helpers import write_images
 from PIL import Image
 
 from shared.errors import UserError

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_images
+from helpers import write_images
 from PIL import Image
 
 from shared.errors import UserError, guarded, printable

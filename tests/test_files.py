@@ -1,10 +1,12 @@
 """Files that appear whole: JSON with a row a line."""
 
+import errno
 import json
+import os
 
 import pytest
 
-from shared.files import write_rows, write_text
+from shared.files import write_atomically, write_rows, write_text
 
 
 @pytest.mark.parametrize("rows", [[], [{"a": 1}], [[1, 2.5], [3, None]], [{"ü": {"deep": [1]}}, {"b": "\n"}]])
@@ -26,3 +28,24 @@ def test_a_number_that_json_does_not_have_is_refused_and_the_old_file_stays(tmp_
             write_rows(tmp_path / "record.json", head, "rows", rows)
     assert (tmp_path / "record.json").read_text() == "old\n"
     assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_what_goes_wrong_while_writing_names_the_path_that_was_wanted(tmp_path):
+    class LikeSafetensors(Exception):
+        pass
+
+    def full(error):
+        def write(path):
+            path.write_text("half")
+            raise error
+
+        return write
+
+    words = os.strerror(errno.ENOSPC)
+    for error in (OSError(errno.ENOSPC, words), LikeSafetensors(f"I/O error: {words} (os error 28)")):
+        with pytest.raises(OSError) as refused:
+            write_atomically(tmp_path / "weights", full(error))
+        assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, str(tmp_path / "weights"))
+    with pytest.raises(LikeSafetensors, match="header"):
+        write_atomically(tmp_path / "weights", full(LikeSafetensors("no header")))
+    assert not list(tmp_path.iterdir())

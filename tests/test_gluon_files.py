@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import THIN, random_tensors
+from helpers import THIN, random_tensors
 
 from shared.errors import UserError
 from shared.networks.architecture import Architecture

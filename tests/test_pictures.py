@@ -2,13 +2,11 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import hotdog
+from helpers import hotdog, run_of
 from PIL import Image
-from test_default import run_of
 
 from shared.book.diagrams import plot_divergence
 from shared.book.pictures import RECORDS, chapter_pictures
@@ -23,7 +21,6 @@ from shared.runs.curves import plot_runs
 from shared.runs.frameworks import FRAMEWORKS
 from shared.runs.machine import package_versions
 
-ROOT = Path(__file__).parent.parent
 NAMES = ("fine-tuning.png", "contact-sheet.png", "source-drawings.png", "predictions.png")
 NAMES += ("augmentations.png", "curves.png", "where-they-part.png")
 NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4))

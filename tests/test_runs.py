@@ -1,6 +1,7 @@
 """Runs on tiny images in both frameworks: what is trained, what is kept, what is recorded."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from shared.errors import UserError
 from shared.experiments import CHAPTER, experiment
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
-from shared.runs.execute import execute, trained_net
+from shared.runs.execute import Diverged, execute, trained_net
 from shared.runs.frameworks import FRAMEWORKS, implementation
+from shared.runs.job import Job
 from shared.runs.record import read_probabilities, read_run, read_runs
 
 both = pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -23,9 +25,17 @@ def short(name, **overrides):
     return experiment(name, **{"size": 32, "batch_size": 5, "num_epochs": 2, **overrides})
 
 
-def go(framework, images, thin_file, out, name="finetune", seed=0, **overrides):
-    dataset = images if hasattr(images, "train") else load_dataset(str(images))
-    return execute(framework, short(name, **overrides), dataset, load_source(str(thin_file)), seed, "cpu", out)
+def job_of(framework, images, thin_file, out, name="finetune", seed=0, **overrides):
+    experiment = short(name, **overrides)
+    return Job(experiment, framework, seed, str(images), str(thin_file), device="cpu", out=out)
+
+
+def carried_out(job, **options):
+    return execute(job, load_dataset(job.data), load_source(job.source), **options)
+
+
+def go(*arguments, **overrides):
+    return carried_out(job_of(*arguments, **overrides))
 
 
 @both
@@ -131,7 +141,8 @@ def test_the_reported_loss_is_the_mean_over_images_not_over_batches(framework, t
         seen = []
         net = nets.finetune_net(load_source(str(thin_file)), 2)
         nets.set_tensors(net, nets.get_tensors(net) | {"output.weight": np.eye(2, 32, dtype="float32")})
-        training.train_fine_tuning(net, batches, batches, 0.0, 1.0, 0.0, 1, device, seen.append)
+        still = experiment("finetune", learning_rate=0.0, num_epochs=1)
+        training.train_fine_tuning(net, batches, batches, still, device, seen.append)
         assert seen[0].test_accuracy == seen[1].test_accuracy  # nothing is learned at a rate of zero
         return seen[1].train_loss
 
@@ -157,14 +168,13 @@ def test_a_failed_run_keeps_what_it_had(framework, images, thin_file, tmp_path):
             return iter(self.batches)
 
     with pytest.raises(Break):
-        execute(
-            framework, short("finetune"), load_dataset(str(images)), load_source(str(thin_file)), 0, "cpu", tmp_path,
-            watch=Batches,
-        )  # fmt: skip
+        carried_out(job_of(framework, images, thin_file, tmp_path), watch=Batches)
     (run,) = read_runs(tmp_path)
     assert (run.status, run.error) == ("failed", "Break: the disk is gone")
     assert [e["epoch"] for e in run.epochs] == [0, 1]
-    assert sorted(p.name for p in run.folder.iterdir()) == ["run.json"]
+    assert sorted(p.name for p in run.folder.iterdir()) == [
+        "checkpoint-1.safetensors", "epoch_probabilities.npz", "run.json"
+    ]  # fmt: skip
 
 
 @both
@@ -173,18 +183,17 @@ def test_an_interrupted_run_says_so(framework, images, thin_file, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(
-            framework, short("finetune"), load_dataset(str(images)), load_source(str(thin_file)), 0, "cpu", tmp_path,
-            on_epoch=stop,
-        )  # fmt: skip
+        carried_out(job_of(framework, images, thin_file, tmp_path), on_epoch=stop)
     (run,) = read_runs(tmp_path)
     assert run.status == "interrupted" and len(run.epochs) == 1
 
 
 @both
 def test_a_diverged_run_is_recorded_with_a_null_loss(framework, images, thin_file, tmp_path):
-    run = go(framework, images, thin_file, tmp_path, learning_rate=1e30)
-    assert run.epochs[-1]["train_loss"] is None
+    with pytest.raises(Diverged):
+        go(framework, images, thin_file, tmp_path, learning_rate=1e30)
+    (run,) = read_runs(tmp_path)
+    assert (run.status, run.epochs[-1]["train_loss"]) == ("diverged", None)
     assert "NaN" not in (run.folder / "run.json").read_text()
 
 
@@ -234,7 +243,8 @@ def test_damaged_probabilities_are_refused(spoil, images, thin_file, tmp_path):
 
 
 def test_a_diverged_network_is_not_used(images, thin_file, tmp_path):
-    run = go("torch", images, thin_file, tmp_path, learning_rate=1e30)
+    run = carried_out(replace(job_of("torch", images, thin_file, tmp_path, learning_rate=1e30), keep_going=True))
+    assert run.status == "diverged"
     with pytest.raises(UserError, match="not finite: the training of this run diverged"):
         trained_net(run)
 

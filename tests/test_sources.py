@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import THIN, random_tensors
+from helpers import THIN, random_tensors
 from safetensors.numpy import save_file
 
 from shared.errors import UserError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import requests
 import torch
-from conftest import random_tensors
+from helpers import random_tensors
 
 from shared.errors import UserError
 from shared.networks import zoos

@@ -8,8 +8,7 @@ import typer
 
 from shared import experiments
 from shared.command.app import app
-from shared.command.console import console, print_table, say, say_notes
-from shared.command.launch import launch
+from shared.command.console import print_table, say, say_notes
 from shared.command.options import (
     DataOption,
     Device,
@@ -27,13 +26,8 @@ from shared.command.options import (
     default_source,
 )
 from shared.errors import UserError
-from shared.images.folders import load_dataset
-from shared.networks.reading import load_source
+from shared.files import check_target
 from shared.runs.frameworks import FRAMEWORKS
-from shared.runs.job import Job
-from shared.runs.processes import run_in_processes
-from shared.runs.record import read_runs
-from shared.runs.tables import markdown_table, results_table
 
 
 @app.command()
@@ -43,6 +37,9 @@ def results(
     plot: Annotated[Path, typer.Option(help="Also draw test accuracy over epochs to this PNG.", **Unset)] = None,
 ):
     """Show the finished runs, the frameworks side by side; seeds are averaged. images/s and seeds: Gluon / PyTorch."""
+    from shared.runs.record import read_runs
+    from shared.runs.tables import markdown_table, results_table
+
     if plot and plot.suffix.lower() != ".png":
         raise UserError(f"--plot {plot}: the picture is a PNG, so name it .png")
     found = [r for r in read_runs(out) if r.status == "finished"] if out.is_dir() else []
@@ -83,16 +80,23 @@ def parity(
     out: OutOption = Path("runs"),
 ):
     """Whether both frameworks reach the same accuracy: from the runs in --out where they are, training what is missing."""
+    from shared.command.launch import launch
+    from shared.images.folders import load_dataset
+    from shared.networks.reading import load_source
     from shared.parity import comparisons
     from shared.parity.cross_execution import cross_executions
     from shared.parity.design import FAMILY
     from shared.parity.outcomes import outcome_of
     from shared.parity.plans import note_plan
     from shared.runs.find import completed_runs
+    from shared.runs.job import Job
+    from shared.runs.record import read_runs
     from shared.runs.tables import where_they_ran
 
     for name in names or ():
         experiments.experiment(name)
+    if record:
+        check_target(record)
     source = source or default_source(data)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
     say_notes(network)
@@ -123,8 +127,9 @@ def parity(
     found = list(have().values())
     if not found:
         sys.exit(code or 1)
+    outcomes = [outcome_of(run) for run in found]  # refuses damaged ones before they are evaluated elsewhere
     elsewhere = cross_executions(found, dataset, device.value, workers)
-    outcomes = [outcome_of(run).with_cross_execution(elsewhere.get(run.folder)) for run in found]
+    outcomes = [o.with_cross_execution(elsewhere.get(run.folder)) for o, run in zip(outcomes, found, strict=True)]
     if record:  # before anything is compared: what was measured is kept, whatever comes of it
         about = comparisons.about(" ".join(["hotdog", *sys.argv[1:]]), found, plans)
         comparisons.write_record(record, about, outcomes)
@@ -173,6 +178,8 @@ def diverge(
     record: Annotated[Path, typer.Option(help="Also write every step to this JSON.", **Unset)] = None,
 ):
     """How far the frameworks part, step by step: same weights, same batches, in float32 and in float64."""
+    from shared.images.folders import load_dataset
+    from shared.networks.reading import load_source
     from shared.parity.divergence import diverge as measure_divergence
     from shared.parity.divergence import divergence_table, write_divergence
 
@@ -180,6 +187,8 @@ def diverge(
     overrides = {"learning_rate": lr, "batch_size": batch_size, "size": size}
     for name in names:
         experiments.experiment(name, **overrides)
+    if record:
+        check_target(record)
     dataset, network = load_dataset(data, limit, split=split), load_source(source)
     say_notes(network)
     chosen = [experiments.experiment(name, experiments.preset_of(network), **overrides) for name in names]
@@ -226,6 +235,11 @@ def exercise(
     from shared.exercises.measurements import check_rows
     from shared.exercises.report import report_on, write
     from shared.exercises.tuning import HOLDOUT
+    from shared.images.folders import load_dataset
+    from shared.networks.reading import load_source
+    from shared.runs.job import Job
+    from shared.runs.processes import run_in_processes
+    from shared.runs.record import read_runs
     from shared.runs.tables import where_they_ran
 
     if number is None:
@@ -290,7 +304,7 @@ def exercise(
     write(bench, report, about)
     picture = report.save_picture(folder / "picture.png")
     for caption, header, rows in report.tables:
-        console.print()
+        say()
         say(caption)
         print_table(header, rows)
     for sentence in report.answer:

@@ -22,6 +22,7 @@ def predict(
     csv: Annotated[Path, typer.Option(help="Also write the probability of every class to this file.", **Unset)] = None,
 ):
     """Print the classes of images with their probabilities; also by the other framework where its twin run lies beside."""
+    from shared.files import check_target
     from shared.runs.find import with_twins
     from shared.runs.predictions import class_table, image_files, predict_files, write_csv
     from shared.runs.record import read_run
@@ -29,6 +30,8 @@ def predict(
     chosen = [read_run(folder) for folder in run]
     if csv and len({tuple(one.dataset["classes"]) for one in chosen}) > 1:
         raise UserError("--csv has a column for every class, so it takes runs that know the same classes")
+    if csv:
+        check_target(csv)
     files, left_out = image_files(images)
     for reason in left_out:
         print(f"hotdog: left out: {reason}", file=sys.stderr)

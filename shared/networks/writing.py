@@ -71,6 +71,9 @@ def write_safetensors(source: Source, file: Path):
     save_file({name: np.ascontiguousarray(tensor) for name, tensor in _torch_state(source).items()}, file, metadata)
 
 
+WRITERS = {".params": write_params, ".pth": write_pth, ".safetensors": write_safetensors}
+
+
 def _torch_state(source):
     """{name: array} of a PyTorch state dict: with the counter of batches that a batch normalisation has there, at zero."""
     names, state = names_for(source.architecture, ".pth", source.tensors), {}

@@ -104,7 +104,7 @@ def _one_pair(labels) -> float:
     return 1 / (fewest * (len(labels) - fewest))
 
 
-def resampled_interval(gluon: list[Outcome], torch: list[Outcome], draws: str, share: float = 0.9, times: int = 4000):
+def resampled_interval(gluon: list[Outcome], torch: list[Outcome], draws: str, share: float = 0.9, times: int = 2000):
     """The `share` percentile interval of the endpoint's difference over seeds *and* test images: (low, high).
 
     None for a single seed, and where a record keeps the images of fewer epochs than the endpoint is the mean of. Seeds and images

@@ -13,7 +13,6 @@ import numpy as np
 from shared.errors import UserError
 from shared.files import write_text
 from shared.images.splits import Dataset
-from shared.networks.architecture import recognise
 from shared.parity.outcomes import CrossExecution
 from shared.runs.execute import trained_tensors
 from shared.runs.frameworks import FRAMEWORKS, implementation
@@ -35,9 +34,8 @@ def cross_execution(run: Run, dataset: Dataset, device: str = "cpu", workers: in
     """
     if run.dataset["fingerprint"] != dataset.fingerprint:
         raise UserError(f"{run.folder} was tested on other images than {dataset.name}")
-    tensors = trained_tensors(run.folder)
+    architecture, tensors = trained_tensors(run)
     data, nets, training = (implementation(other(run.framework), name) for name in ("data", "nets", "training"))
-    architecture = recognise(tensors, str(run.folder))
     net = nets.scratch_net(architecture, architecture.classes)
     nets.set_tensors(net, tensors)
     batches = data.test_iter(dataset.test, run.experiment["size"], run.experiment["batch_size"], workers)

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
@@ -13,7 +12,7 @@ from shared.epochs import EpochMetrics
 from shared.errors import FailedRun, UserError, reason_of
 from shared.files import new_folder, write_atomically
 from shared.images.splits import Dataset, class_weights
-from shared.networks.architecture import recognise
+from shared.networks.architecture import Architecture, recognise
 from shared.networks.source import Source
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
 from shared.runs.find import unfinished
@@ -194,23 +193,30 @@ def _finite(value):
 
 def trained_net(run: Run):
     """The network a finished run ended with, in its own framework. Raises UserError when its weights are not there."""
-    tensors = trained_tensors(run.folder)
+    architecture, tensors = trained_tensors(run)
     nets = implementation(run.framework, "nets")
-    architecture = recognise(tensors, str(run.folder / "weights.safetensors"))
     net = nets.scratch_net(architecture, architecture.classes)
     nets.set_tensors(net, tensors)
     return net
 
 
-def trained_tensors(folder: Path) -> dict[str, np.ndarray]:
-    """The tensors {canonical name: float32 array} that the finished run in `folder` ended with. Raises UserError without them."""
-    file = folder / "weights.safetensors"
+def trained_tensors(run: Run) -> tuple[Architecture, dict[str, np.ndarray]]:
+    """The architecture and the tensors {canonical name: float32 array} that a finished run ended with.
+
+    Raises UserError where they are missing, damaged, not finite, or not of this run's classes.
+    """
+    file = run.folder / "weights.safetensors"
     if not file.is_file():
-        raise UserError(f"{folder} has no weights.safetensors: only a finished run can be used")
+        raise UserError(f"{run.folder} has no weights.safetensors: only a finished run can be used")
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError) as error:
         raise UserError(f"cannot read {file}: {reason_of(error)}") from None
     if not all(np.isfinite(t).all() for t in tensors.values()):
         raise UserError(f"{file} holds numbers that are not finite: the training of this run diverged")
-    return tensors
+    architecture = recognise(tensors, str(file))
+    if architecture.classes != len(run.dataset["classes"]):
+        raise UserError(
+            f"{file} has {architecture.classes} output rows, but its run {len(run.dataset['classes'])} classes"
+        )
+    return architecture, tensors

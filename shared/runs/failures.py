@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.errors import FailedRun, UserError, reason_of
-from shared.images.folders import check_image
+from shared.images.checks import check_image
 from shared.images.splits import Split
 
 

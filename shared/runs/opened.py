@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
-from shared.errors import UserError, reason_of
 from shared.images.folders import check_image
-from shared.networks.architecture import recognise
 from shared.networks.source import Source, fingerprint
+from shared.runs.execute import trained_tensors
 from shared.runs.frameworks import implementation
 from shared.runs.record import Run, read_run
 
@@ -64,14 +61,6 @@ def trained_source(run: Run) -> Source:
 
     Raises UserError where its weights are missing, damaged or not finite.
     """
-    file = run.folder / "weights.safetensors"
-    if not file.is_file():
-        raise UserError(f"{run.folder} has no weights.safetensors: only a finished run can be used")
-    try:
-        tensors = load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot read {file}: {reason_of(error)}") from None
-    if not all(np.isfinite(t).all() for t in tensors.values()):
-        raise UserError(f"{file} holds numbers that are not finite: the training of this run diverged")
+    architecture, tensors = trained_tensors(run)
     classes = tuple(run.dataset["classes"])
-    return Source(run.folder.name, recognise(tensors, str(file)), tensors, classes, fingerprint(tensors))
+    return Source(run.folder.name, architecture, tensors, classes, fingerprint(tensors))

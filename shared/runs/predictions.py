@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.errors import UserError
 from shared.files import write_atomically
-from shared.images.folders import check_image, is_image
+from shared.images.checks import check_image, is_image
 from shared.runs.execute import trained_net
 from shared.runs.failures import explained
 from shared.runs.frameworks import implementation

@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers import THIN, random_source
 
+from shared.experiments import CHAPTER
 from shared.images.folders import load_dataset
 from shared.images.mini.drawings import write_target
 from shared.networks.architecture import Architecture
@@ -39,10 +40,17 @@ def devices_of(config):
 
 
 def pytest_generate_tests(metafunc):
-    if "scene" in metafunc.fixturenames:
-        names = ["random v2", "random v1", *BOTTLENECKS, "mini", "real"]
-        device = devices_of(metafunc.config).name
-        metafunc.parametrize("scene", names, indirect=True, ids=[f"{n}, {device}" for n in names], scope="session")
+    """`scene`: every one. `scene` and `name`: with every experiment of the chapter, a bottleneck with the two that train it all."""
+    if "scene" not in metafunc.fixturenames:
+        return
+    scenes = ["random v2", "random v1", *BOTTLENECKS, "mini", "real"]
+    device = devices_of(metafunc.config).name
+    if "name" in metafunc.fixturenames:
+        pairs = [(s, n) for s in scenes for n in CHAPTER if s not in BOTTLENECKS or n in ("finetune", "scratch")]
+        ids = [f"{scene}, {device}-{name}" for scene, name in pairs]
+        metafunc.parametrize(("scene", "name"), pairs, indirect=["scene"], ids=ids, scope="session")
+    else:
+        metafunc.parametrize("scene", scenes, indirect=True, ids=[f"{s}, {device}" for s in scenes], scope="session")
 
 
 @pytest.fixture(scope="session")

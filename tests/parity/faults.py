@@ -211,8 +211,12 @@ FAULTS = (
     ),
     fault(
         "best accuracy so far reported", GLUON_TRAINING, 4, "gluon: reported test accuracy",
-        "def _evaluated(", "seen = []\n\n\ndef _evaluated(",
-        "    tested = {", "    seen.append(accuracy)\n    accuracy = max(seen)\n    tested = {",
+        "def _metrics(", "seen = []\n\n\ndef _metrics(",
+        "    return EpochMetrics(", "    seen.append(accuracy)\n    accuracy = max(seen)\n    return EpochMetrics(",
+    ),
+    fault(
+        "frozen features of evaluation taken in train mode", GLUON_TRAINING, 4, "gluon: reported test accuracy, frozen",
+        "predict_features(net, batches, device)  # once", "predict_features(net, batches, device, True)  # once",
     ),
     fault(
         "weighed loss over the sum of the weights", TORCH_TRAINING, 4, "torch: weighed loss against NumPy",

@@ -1,6 +1,6 @@
 """The rungs in their order, each with the checks that a planted fault has to get past. The checks themselves stand in rungs/.
 
-The green tests (test_parity_ladder.py) climb them with wider networks, more sizes and more steps than here.
+The green tests (test_parity_ladder_*.py) climb them with wider networks, more sizes and more steps than here.
 """
 
 from dataclasses import dataclass
@@ -60,8 +60,8 @@ class Climb:
             2: [
                 lambda: tensors.check_carrying(scene.source),
                 lambda: tensors.check_new_tensors(scene.source),
-                lambda: tensors.check_shared_start(scene),
                 lambda: tensors.check_independence(scene),
+                lambda: tensors.check_shared_start(scene),
             ],
             3: [
                 lambda: activations.check_blocks(scene, "float64", training=False),
@@ -72,6 +72,7 @@ class Climb:
             4: [
                 lambda: loss.check_loss(scene),
                 lambda: loss.check_balanced_loss(scene),
+                lambda: loss.check_reported_accuracies(scene, "frozen", steps=2, must_fall=False),
                 lambda: loss.check_reported_accuracies(scene, must_fall=False),
             ],
             5: [lambda: gradients.check_gradients(scene)],

@@ -97,8 +97,11 @@ def _move_module(net, device, memory_format=torch.preserve_format, original=torc
 @contextlib.contextmanager
 def pretended(monkeypatch):
     """PyTorch finds a GPU, within the `with`."""
+    monkeypatch.setattr(torch.version, "cuda", torch.version.cuda or "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda *device: "pretended GPU")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *device: (8, 0))
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_80"])
     monkeypatch.setattr(torch.cuda, "synchronize", lambda *device: None)
     monkeypatch.setattr(torch.nn.Module, "to", _move_module)
     with _Moves():

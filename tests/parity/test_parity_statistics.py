@@ -1,9 +1,6 @@
 """The comparison of tensors, the batches of feed.py, and the lines at the end of `pytest -k parity`."""
 
-import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -143,21 +140,3 @@ def test_seeded_batches_are_cut_to_the_steps_asked_for(drawings):
 
 
 # --- the lines at the end ---
-
-
-def test_the_lines_at_the_end_and_the_record_come_from_whatever_process_tested(tmp_path):
-    record = tmp_path / "record.json"
-    record.write_text("an older record", encoding="utf-8")
-    # two files, so two processes; nothing of them needs a framework's training
-    files = [f"tests/parity/test_parity_{name}.py" for name in ("ladder", "accuracy")]
-    chosen = "rung_2_deeper_networks or rung_12_recorded_runs_on"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *files, "-k", chosen, f"--parity-record={record}", "-p", "no:cacheprovider"],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    lines = [line for line in done.stdout.splitlines() if line.startswith("rung ")]
-    assert [line.split()[1] for line in lines] == ["2", "12"]
-    written = json.loads(record.read_text(encoding="utf-8"))
-    assert [row["rung"] for row in written["rungs"]] == [2, 12]
-    assert written["devices"] == {"gluon": "cpu(0)", "torch": "cpu", "said as": "cpu"}

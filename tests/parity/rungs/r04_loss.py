@@ -1,18 +1,20 @@
 """Rung 4, loss: the numbers that a training loop reports are the same, and they are those of the network it trains.
 
 Compared: reported loss and training accuracy over full batches and a short last one, with each other and with NumPy's from the
-logits, with classes of unequal weight too; every reported test accuracy with that of the weights at that moment.
-Tolerance: relative, float64, two hundred times what was measured; accuracies to 1e-12.
+logits, with classes of unequal weight too; every reported test accuracy and probability with those of the weights at that moment.
+Tolerance: relative, float64, two hundred times what was measured; what is reported of test images to 1e-10.
 Fails: eval mode in training, a second softmax, a mean over batches in place of images, the best accuracy in place of the last.
 """
 
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import softmax
 
 from shared.images import feed
 from shared.parity.lockstep import OnePerEpoch, framework_batch
 from shared.parity.tensors import compare
+from shared.runs.frameworks import FRAMEWORKS
 
 from ..inside import forward
 from ..scene import NETS, TRAINING, steps_of, train, twins
@@ -20,6 +22,7 @@ from ..scene import NETS, TRAINING, steps_of, train, twins
 RUNG = 4
 
 LOSS = (1e-12, 1e-11)  # (cpu, gpu); measured on the CPU: 4e-15
+REPORTED = 1e-10
 
 
 def check_loss(scene):
@@ -74,32 +77,41 @@ def check_balanced_loss(scene):
     ]
 
 
-def check_reported_accuracies(scene, steps=6, must_fall=True):
-    """The test accuracy that a loop reports of every epoch is that of the weights it then has, over full and short batches.
+def check_reported_accuracies(scene, name="finetune", steps=6, must_fall=True):
+    """Test accuracy and probabilities that a loop reports of every epoch are those of the weights it then has.
 
-    By NumPy from the logits, and at a rate at which it falls now and then; where nothing is planted, it has to.
+    By NumPy from the logits of full and short batches, at a rate at which the accuracy falls now and then; where `must_fall`, it
+    has to.
     """
-    experiment = replace(scene.experiment("finetune"), learning_rate=0.03, num_epochs=steps)
-    batches, measured = steps_of(scene, steps), []
-    for framework, net in twins(scene, experiment).items():
-        own = twins(scene, experiment)[framework]
-        given = [framework_batch(framework, batch) for batch in batches]
-        reported, counted = {}, {}
-
-        def look(epoch, framework=framework, net=net, own=own, given=given, reported=reported, counted=counted):
-            NETS[framework].set_tensors(own, NETS[framework].get_tensors(net))
-            right = [
-                forward(framework, own, X, scene, training=False)["output"].argmax(axis=1) == y
-                for (X, _), (_, y) in zip(given, batches, strict=True)
-            ]
-            reported[f"epoch {epoch.epoch}"] = np.array([epoch.test_accuracy])
-            counted[f"epoch {epoch.epoch}"] = np.array([np.concatenate(right).mean()])
-
-        TRAINING[framework].train_fine_tuning(
-            net, OnePerEpoch(given), given, experiment, scene.where.of(framework), look
-        )
-        values = [float(value[0]) for value in counted.values()]
+    measured = []
+    for framework in FRAMEWORKS:
+        reported, counted = _reports(framework, scene, name, steps)
+        values = [float(value) for value in counted["accuracy"].values()]
         if must_fall and values == sorted(values):
             raise ValueError(f"{scene.name}: accuracies {values} never fall; this shows little")
-        measured.append(compare(RUNG, f"{framework}: reported test accuracy", counted, reported, 1e-12))
+        for kind in counted:
+            what = f"{framework}: reported test {kind}, {name}"
+            measured.append(compare(RUNG, what, counted[kind], reported[kind], REPORTED))
     return measured
+
+
+def _reports(framework, scene, name, steps):
+    """What one framework's loop reports after each step, and the same by NumPy: two times {kind: {epoch: array}}."""
+    experiment = replace(scene.experiment(name), learning_rate=0.03, num_epochs=steps)
+    batches = steps_of(scene, steps)
+    given = [framework_batch(framework, batch) for batch in batches]
+    tested, labels = given[:3], np.concatenate([y for _, y in batches[:3]])  # the third one is short
+    net, own = (twins(scene, experiment)[framework] for _ in range(2))
+    reported, counted = ({"accuracy": {}, "probabilities": {}} for _ in range(2))
+
+    def look(epoch):
+        NETS[framework].set_tensors(own, NETS[framework].get_tensors(net))
+        logits = np.concatenate([forward(framework, own, X, scene, training=False)["output"] for X, _ in tested])
+        key = f"epoch {epoch.epoch}"
+        counted["accuracy"][key] = np.array((logits.argmax(axis=1) == labels).mean())
+        counted["probabilities"][key] = softmax(logits, axis=1)
+        reported["accuracy"][key] = np.array(epoch.test_accuracy)
+        reported["probabilities"][key] = epoch.test_probabilities
+
+    TRAINING[framework].train_fine_tuning(net, OnePerEpoch(given), tested, experiment, scene.where.of(framework), look)
+    return reported, counted

@@ -1,37 +1,17 @@
-"""Rungs 1 to 11 with both implementations as they are. What is compared, how closely and why: the file of the rung, in rungs/."""
+"""Rungs 1 to 5 with both implementations as they are: pixels, tensors, activations, loss, gradients.
+
+What is compared, how closely and why: the file of the rung, in rungs/. Which scenes there are, and `name`: conftest.py.
+"""
 
 import pytest
 from helpers import THIN, random_source
 
-from shared.experiments import CHAPTER
 from shared.networks.architecture import Architecture
 
-from .ladder import (
-    activations,
-    batch_norm,
-    effective_rates,
-    frozen,
-    gradients,
-    loss,
-    one_step,
-    pixels,
-    random_views,
-    row_reuse,
-    shared_draws,
-    tensors,
-    trajectory,
-)
+from .ladder import activations, gradients, loss, pixels, random_views, shared_draws, tensors
 
 # At 48, 80, 160 and 192 the resized side and the crop differ by an odd number.
 SIZES = [32, 48, 64, 80, 128, 160, 192, 224]
-
-
-@pytest.fixture
-def cpu_scene(scene):
-    """Rung 9's laws are those of MXNet on the CPU; on a GPU cuDNN keeps the statistics, by torch's rules."""
-    if scene.where.gluon.device_type == "gpu":
-        pytest.skip("MXNet runs on the GPU here, where cuDNN keeps running statistics as torch does")
-    return scene
 
 
 def test_rung_1_same_files_labels_and_pixels(kinds, keep):
@@ -68,7 +48,7 @@ def test_rung_1_shared_draws_give_the_same_views(coded, kinds, drawings, size, k
 
 
 def test_rung_1_shared_draws_depend_on_nothing_else(kinds, keep):
-    keep(shared_draws.check_independence(kinds, 32, workers=(2,)))
+    keep(shared_draws.check_independence(kinds, 32, workers=(1,)))
 
 
 def test_rung_1_own_draws_start_anew_each_epoch(kinds, keep):
@@ -89,9 +69,12 @@ def test_rung_1_on_real_photographs(photographs, keep):
     keep(shared_draws.check_pixels(photographs, 224))
 
 
-@pytest.mark.parametrize("classes", [2, 30, 1000])
-@pytest.mark.parametrize("channels", [THIN, (64, 64, 128, 256, 512), (5, 9, 7, 11, 3)], ids=str)
 @pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(
+    ("channels", "classes"),
+    [*((widths, n) for widths in (THIN, (5, 9, 7, 11, 3)) for n in (2, 30, 1000)), ((64, 64, 128, 256, 512), 1000)],
+    ids=str,
+)
 def test_rung_2_tensors_there_and_back(version, channels, classes, keep):
     keep(tensors.check_carrying(random_source(Architecture(version, channels=channels, classes=classes))))
 
@@ -138,56 +121,8 @@ def test_rung_4_loss_with_weighed_classes(scene, keep):
 
 def test_rung_4_reported_test_accuracies(scene, keep):
     keep(loss.check_reported_accuracies(scene))
+    keep(loss.check_reported_accuracies(scene, "frozen", steps=3, must_fall=False))
 
 
-@pytest.mark.parametrize("name", CHAPTER)
 def test_rung_5_gradients(scene, name, keep):
     keep(gradients.check_gradients(scene, name))
-
-
-@pytest.mark.parametrize("name", CHAPTER)
-def test_rung_6_effective_rates(scene, name, keep):
-    keep(effective_rates.check_effective_rates(scene, name))
-
-
-@pytest.mark.parametrize("name", CHAPTER)
-def test_rung_7_one_step(scene, name, keep):
-    keep(one_step.check_one_step(scene, name))
-
-
-def test_rung_7_one_step_with_weighed_classes(scene, keep):
-    keep(one_step.check_balanced_step(scene))
-
-
-@pytest.mark.parametrize("name", CHAPTER)
-def test_rung_8_trajectory(scene, name, keep):
-    keep(trajectory.check_trajectory(scene, name))
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_rung_9_running_statistics_part_by_known_laws(cpu_scene, dtype, keep):
-    keep(batch_norm.check_batch_norm(cpu_scene, dtype))
-
-
-def test_rung_9_when_statistics_move(cpu_scene, keep):
-    keep(batch_norm.check_when_statistics_move(cpu_scene))
-
-
-def test_rung_9_what_statistics_cost(cpu_scene, keep):
-    keep(batch_norm.check_what_statistics_cost(cpu_scene))
-
-
-def test_rung_9_gradients_in_eval_mode(cpu_scene, keep):
-    keep(batch_norm.check_eval_mode_gradients(cpu_scene))
-
-
-def test_rung_10_frozen_features_keep_every_bit(scene, keep):
-    keep(frozen.check_frozen(scene))
-
-
-def test_rung_10_locked_batch_normalisation(scene, keep):
-    keep(frozen.check_locked(scene))
-
-
-def test_rung_11_row_reuse(scene, keep):
-    keep(row_reuse.check_row_reuse(scene))
