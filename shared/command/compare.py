@@ -1,4 +1,4 @@
-"""Compare: `hotdog results`, `parity`, `diverge`, `exercise`."""
+"""Compare: `hotdog results`, `parity`, `diverge`."""
 
 import sys
 from pathlib import Path
@@ -15,8 +15,6 @@ from shared.command.options import (
     DeviceOption,
     Draws,
     DrawsOption,
-    Framework,
-    FrameworkOption,
     LimitOption,
     OutOption,
     SourceOption,
@@ -210,117 +208,3 @@ def diverge(
     if record:
         write_divergence(record, found)
         say(f"Record: {record}")
-
-
-@app.command()
-def exercise(
-    number: Annotated[int, typer.Argument(metavar="1|2|3|4", help="Which of the chapter's exercises.", min=1, max=4)],
-    framework: FrameworkOption = Framework.both,
-    data: DataOption = "mini",
-    source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1, max=1000)] = 3,
-    epochs: Annotated[int, typer.Option(help="Instead of the exercise's own number.", min=1, **Unset)] = None,
-    size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
-    batch_size: Annotated[int, typer.Option(**Unset)] = None,
-    limit: LimitOption = None,
-    split: SplitOption = None,
-    device: DeviceOption = Device.auto,
-    workers: WorkersOption = 0,
-    draws: DrawsOption = Draws.shared,
-    out: OutOption = Path("runs"),
-):
-    """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
-    from shared.exercises.bench import Bench
-    from shared.exercises.index import EXERCISES
-    from shared.exercises.measurements import check_rows
-    from shared.exercises.report import report_on, write
-    from shared.exercises.tuning import HOLDOUT
-    from shared.images.folders import load_dataset
-    from shared.networks.reading import load_source
-    from shared.runs.job import Job
-    from shared.runs.processes import run_in_processes
-    from shared.runs.record import read_runs
-    from shared.runs.tables import where_they_ran
-
-    if number is None:
-        raise UserError("which exercise? Give its number, 1 to 4")
-    source = source or default_source(data)
-    network, dataset = load_source(source), load_dataset(data, limit, split=split)
-    say_notes(network)
-    fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
-    if number == 2:
-        fingerprints["held out"] = load_dataset(data, limit, HOLDOUT, split).fingerprint
-    if number == 4:
-        check_rows(network, dataset)
-    folder = out / f"exercise-{number}-{dataset.name}"
-
-    settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": folder}
-
-    def train(tasks, holdout):
-        count = sum(map(len, tasks.values()))
-        say(
-            f"exercise {number}: {count} runs to train; their records are kept, so an interrupted exercise goes on where it was"
-        )
-        unattended = {"numbers_only": True, "keep_going": True, "resume": True}
-        jobs = [
-            Job(e, f, seed, data, source, draws.value, holdout=holdout, **settings, **unattended)
-            for f, some in tasks.items()
-            for e, seed in some
-        ]
-        # Thin networks gain little from a second core, so both frameworks run at once.
-        parts = {f: ([job for job in jobs if job.framework == f],) for f in tasks}
-        if run_in_processes(_exercise_runs, parts, together=True):
-            sys.exit(1)
-
-    def inspect(name, frameworks):
-        jobs = {f: Job(bench.experiment("finetune"), f, 0, data, source, draws.value, **settings) for f in frameworks}
-        if run_in_processes(_measure, {f: (name, job) for f, job in jobs.items()}, together=True):
-            sys.exit(1)
-
-    overrides = {key: value for key, value in {"size": size, "batch_size": batch_size}.items() if value is not None}
-    bench = Bench(
-        folder,
-        experiments.preset_of(network),
-        list(range(seeds)),
-        framework.names,
-        overrides,
-        epochs,
-        chance=max(map(dataset.test.labels.count, set(dataset.test.labels))) / len(dataset.test),
-        draws=draws.value,
-        fingerprints=fingerprints,
-        launch=train,
-        inspect=inspect,
-    )
-    bench.experiment("finetune")  # refuses what cannot be before anything is trained
-    folder.mkdir(parents=True, exist_ok=True)
-    report = report_on(EXERCISES[number], bench)
-    about = {
-        "data": dataset.name,
-        "source": network.name,
-        "limit": limit,
-        "train": len(dataset.train),
-        "test": len(dataset.test),
-    }
-    write(bench, report, about)
-    picture = report.save_picture(folder / "picture.png")
-    for caption, header, rows in report.tables:
-        say()
-        say(caption)
-        print_table(header, rows)
-    for sentence in report.answer:
-        say(f"- {sentence}")
-    for line in where_they_ran(read_runs(folder)):
-        say(line)
-    say(f"Tables and answer: {folder}/answer.md, picture: {picture}, records: {folder}/")
-
-
-def _exercise_runs(jobs):
-    from shared.exercises.bench import train_runs
-
-    train_runs(jobs, say)
-
-
-def _measure(name, job):
-    from shared.exercises.measurements import measure_features
-
-    measure_features(name, job)
