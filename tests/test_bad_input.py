@@ -101,8 +101,11 @@ def call(command, monkeypatch):
             signal.signal(s, handler)
 
 
+# (-k parity is the ladder: the command of that name is abbreviated)
 @pytest.mark.parametrize(
-    "row", ROWS, ids=[f"{i}: {row.command.replace(ON, '…')[:80]!r}" for i, row in enumerate(ROWS, 1)]
+    "row",
+    ROWS,
+    ids=[f"{i}: {row.command.replace(ON, '…').replace('parity', 'p.')[:80]!r}" for i, row in enumerate(ROWS, 1)],
 )
 def test_one_line_the_right_code_and_nothing_left_behind(row, folder, monkeypatch, capfd, record_property):
     record_property("tried", "bad inputs")
