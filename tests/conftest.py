@@ -5,6 +5,8 @@ from pathlib import Path
 
 # One thread for each of the processes that share the tests; before anything loads a framework, or asks for all cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# pytest-xdist tells its processes how wide the terminal is; the command would fit its tables to that.
+os.environ.pop("COLUMNS", None)
 
 import counts
 import pytest

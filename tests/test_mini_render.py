@@ -212,7 +212,7 @@ def test_after_a_kill_nothing_goes_on_drawing_and_the_next_one_draws_it_all(tmp_
 def test_the_stored_weights_fit_the_network():
     import torch
 
-    from torch_impl.resnet_v2 import BasicBlockV2, ResNetV2
+    from torch_impl.resnet_v2 import ResNetV2
 
     assert MINI_FILE.stat().st_size < 3_000_000
     with safe_open(MINI_FILE, "numpy") as stored:
@@ -220,7 +220,7 @@ def test_the_stored_weights_fit_the_network():
     classes = json.loads(metadata["classes"])
     assert classes == SOURCE_CLASSES
     assert float(metadata["top1"]) >= 0.85
-    net = ResNetV2(BasicBlockV2, LAYERS, CHANNELS, len(classes))
+    net = ResNetV2(LAYERS, CHANNELS, len(classes))
     tensors = load_file(MINI_FILE)
     assert {t.dtype for t in tensors.values()} == {np.dtype(np.float32)}
     counters = {name for name in net.state_dict() if name.endswith("num_batches_tracked")}

@@ -13,10 +13,11 @@ from shared.networks import numpy_aliases
 ROOT = Path(__file__).parent.parent
 
 TRAIN = """
-from gluon_impl import numpy_aliases, nets
+import gluon_impl
+from gluon_impl import nets
 import numpy, mxnet
 from mxnet import autograd, gluon, np
-from shared.networks.reading import Architecture
+from shared.networks.architecture import Architecture
 assert numpy.__version__.startswith("2."), numpy.__version__
 net = nets.scratch_net(Architecture(2, channels=(8, 8, 16, 24, 32)), 2)
 net.save_parameters("net.params")
@@ -54,7 +55,7 @@ def test_gluon_trains_on_numpy_2(tmp_path):
         pytest.skip("uv is not installed, so no second environment can be built")
     python = tmp_path / "venv" / "bin" / "python"
     packages = ["mxnet==1.9.1", "numpy==2.2.6", "safetensors==0.6.2", "requests", "urllib3", "idna", "certifi"]
-    packages += ["charset-normalizer", "setuptools<81", "pillow", "platformdirs"]
+    packages += ["charset-normalizer", "setuptools<81", "pillow", "platformdirs", "filelock", "psutil", "threadpoolctl"]
     for command in (
         [uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"],
         # --no-deps: MXNet's own metadata forbids NumPy 2

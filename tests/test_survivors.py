@@ -323,9 +323,8 @@ def pretended(monkeypatch):
             return note
 
     monkeypatch.setattr(cross_execution, "implementation", Room)
-    monkeypatch.setattr(cross_execution, "trained_tensors", lambda folder: f"tensors of {folder}")
     monkeypatch.setattr(
-        cross_execution, "recognise", lambda tensors, what: SimpleNamespace(classes=2, of=(tensors, what))
+        cross_execution, "trained_tensors", lambda run: (SimpleNamespace(classes=2, of=run), f"tensors of {run.folder}")
     )
     monkeypatch.setattr(cross_execution, "read_probabilities", lambda run: ("names", "labels", HERE))
     return called
@@ -340,7 +339,7 @@ def test_cross_execution_is_the_other_frameworks_prediction_less_the_recorded_on
     by = {name: arguments for name, *arguments in pretended}
     assert all(name.startswith(there) for name in by)
     architecture, classes = by[f"{there} nets.scratch_net"]
-    assert architecture.of == (f"tensors of {tmp_path}", str(tmp_path)) and classes == 2
+    assert architecture.of.folder == tmp_path and classes == 2
     assert by[f"{there} nets.set_tensors"] == ["scratch_net", f"tensors of {tmp_path}"]
     assert by[f"{there} data.test_iter"] == ["the test images", 32, 8, 3]
     assert by[f"{there} training.choose_device"] == ["gpu"]

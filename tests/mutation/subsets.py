@@ -45,6 +45,7 @@ TABLE = {
     "shared/parity/cross_execution.py": [*WITHOUT_PARITY, SURVIVORS],
     "shared/parity/design.py": _parity("tost", "planning", "verdicts", properties=EQUIVALENCE),
     "shared/parity/divergence.py": [*WITHOUT_PARITY, SURVIVORS, "tests/test_pictures.py", "-k", STEPS],
+    "shared/parity/families.py": ["tests/test_families.py"],
     "shared/parity/lockstep.py": [SURVIVORS, "tests/test_pictures.py", *LADDER, "-k", f"{STEPS} or without_a_fault"],
     "shared/parity/outcomes.py": _parity("verdicts", "agreement"),
     "shared/parity/planning.py": _parity("planning"),
