@@ -43,3 +43,10 @@ def test_quoting_code_and_drawing_curves_load_neither_a_framework_nor_statistics
     code = f"import sys, {', '.join(rooms)}; print(*sorted({slow} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("\n", "")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_value_is_printed_as_python_would(text):
+    """A dataclass, an enumeration or an array that got into a sentence."""
+    outside = re.sub(r"```.*?```|`[^`]*`", "", (ROOT / text).read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert not re.findall(r"\b[A-Z]\w+\(\w+=|<[A-Z]\w+\.\w+:|\bnp\.float|\bnan\b", outside)

@@ -72,8 +72,8 @@ def _wall_seconds(runs):
 
 
 def printed(name: str) -> str:
-    """What the chapter's own training of `name` prints, from the recorded default run, which has the same seed."""
-    runs = {run.framework: run for run in finished("default") if run.experiment["name"] == name}
+    """What the chapter's own training of `name` prints, from the recorded runs with own draws and the same seed."""
+    runs = {run.framework: run for run in finished("chapter") if run.experiment["name"] == name}
     lines = ["  ".join(f"{NAMES[f]:28s}" for f in FRAMEWORKS)]
     for epochs in zip(*(runs[f].epochs for f in FRAMEWORKS), strict=True):
         lines.append("  ".join(f"epoch {e['epoch']}: test accuracy {e['test_accuracy']:.3f}" for e in epochs))

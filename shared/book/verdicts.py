@@ -80,7 +80,7 @@ def decided() -> str:
         _, outcomes = compared(name)
         verdicts, seeds = {}, seeds_there(outcomes)
         for c in compare_all(outcomes):
-            verdicts.setdefault(c.verdict, []).append(f"`{c.experiment}` ({plural(seeds[c.experiment], 'pair')})")
+            verdicts.setdefault(c.verdict.word, []).append(f"`{c.experiment}` ({plural(seeds[c.experiment], 'pair')})")
         told = "; ".join(f"{verdict} {', '.join(names)}" for verdict, names in verdicts.items())
         lines.append(f"- **On {what}**, at ± {100 * MARGIN:g} points: {told}.")
     absent = [what for name, what in PAIRS.items() if name not in _recorded_pairs()]
