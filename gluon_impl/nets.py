@@ -68,16 +68,13 @@ def freeze_features(net, lock_batch_norm=False):
     # move in the forward pass, so their share of the new batch is set to zero as well.
     for param in net.features.collect_params().values():
         param.grad_req = "null"
-    for block in _batch_norms(net.features):
-        block._kwargs["momentum"] = 1.0
-        block._kwargs["use_global_stats"] = lock_batch_norm
 
+    def keep_statistics(block):
+        if isinstance(block, nn.BatchNorm):
+            block._kwargs["momentum"] = 1.0
+            block._kwargs["use_global_stats"] = lock_batch_norm
 
-def _batch_norms(block):
-    if isinstance(block, nn.BatchNorm):
-        yield block
-    for child in block._children.values():
-        yield from _batch_norms(child)
+    net.features.apply(keep_statistics)
 
 
 def reuse_row(net, source, row, slot, other_row="mean"):

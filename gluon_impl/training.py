@@ -58,7 +58,7 @@ def make_trainer(net, experiment, device):
 def train_fine_tuning(
     net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
 ):
-    """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at ten times the rate.
+    """Train what is not frozen by minibatch SGD on the mean cross-entropy, with what `make_trainer` gives.
 
     train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
     called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after

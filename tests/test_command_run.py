@@ -1,6 +1,7 @@
 """`hotdog run` and `results` as a user calls them: what they print, where they write, how they stop."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -100,7 +101,6 @@ def test_no_console_stops_a_run(what, images, thin_file, tmp_path):
 
 
 def test_a_terminal_of_one_column_without_a_name_shows_a_run(images, thin_file, tmp_path):
-    pty = pytest.importorskip("pty")
     arguments = ["run", "finetune", "--framework", "torch", "--data", images, "--source", thin_file, *SHORT]
     ours, theirs = pty.openpty()
     environment = {k: v for k, v in os.environ.items() if k != "TERM"} | {"PYTHONPATH": str(ROOT), "COLUMNS": "1"}

@@ -278,10 +278,12 @@ def test_torch_names_what_hides_a_gpu(monkeypatch):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_a_gpu_that_is_not_there_is_refused(framework):
+def test_a_gpu_is_used_where_it_is_there_and_refused_where_it_is_not(framework):
     device = implementation(framework, "devices").find_gpu()
     assert isinstance(device, Device)
-    if device.kind == "gpu":
-        pytest.skip("there is a GPU")
+    choose_device = implementation(framework, "training").choose_device
+    if device.kind == "gpu":  # on a machine that has one
+        assert choose_device("gpu")[1] == device
+        return
     with pytest.raises(UserError, match="cannot use a GPU"):
-        implementation(framework, "training").choose_device("gpu")
+        choose_device("gpu")

@@ -12,9 +12,10 @@ from shared.errors import UserError
 from shared.experiments import CHAPTER, experiment
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
-from shared.runs.execute import Diverged, execute, trained_net
+from shared.runs.execute import Diverged, execute
 from shared.runs.frameworks import FRAMEWORKS, implementation
 from shared.runs.job import Job
+from shared.runs.opened import trained
 from shared.runs.record import read_probabilities, read_run, read_runs
 
 both = pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -210,7 +211,7 @@ def test_trained_nets_give_back_the_recorded_probabilities(images, thin_file, tm
         files = [dataset.test.folder / name for name in dataset.test.names]
         batches = [data.image_batch(files, 32)]
         device, _ = training.choose_device("cpu")
-        probabilities, labels = training.predict_probabilities(trained_net(run), batches, device)
+        probabilities, labels = training.predict_probabilities(trained(run).net, batches, device)
         np.testing.assert_allclose(probabilities, read_probabilities(run)[2], atol=2e-6)
         assert set(labels) == {-1}
 
@@ -246,14 +247,14 @@ def test_a_diverged_network_is_not_used(images, thin_file, tmp_path):
     run = carried_out(replace(job_of("torch", images, thin_file, tmp_path, learning_rate=1e30), keep_going=True))
     assert run.status == "diverged"
     with pytest.raises(UserError, match="not finite: the training of this run diverged"):
-        trained_net(run)
+        trained(run)
 
 
 def test_damaged_weights_are_refused(images, thin_file, tmp_path):
     run = go("torch", images, thin_file, tmp_path, num_epochs=0)
     (run.folder / "weights.safetensors").write_bytes(b"cut off")
     with pytest.raises(UserError, match="cannot read .*weights.safetensors"):
-        trained_net(run)
+        trained(run)
 
 
 def test_the_chapters_hyperparameters():

@@ -112,9 +112,8 @@ class DrawnViews(Dataset):
         pixels = pil_to_tensor(default_loader(file))
         drawn = view(self.seed, epoch, position, pixels.shape[2], pixels.shape[1])
         region = (drawn.top, drawn.left, drawn.height, drawn.width)
-        pixels = resized_crop(
-            pixels, *region, [self.size, self.size], antialias=False
-        )  # bilinear, as RandomResizedCrop does
+        # bilinear, as RandomResizedCrop does
+        pixels = resized_crop(pixels, *region, [self.size, self.size], antialias=False)
         return self.finish(horizontal_flip(pixels) if drawn.mirrored else pixels), label
 
 

@@ -21,6 +21,9 @@ from torch_impl.devices import find_gpu
 # TF32 keeps 10 of float32's 23 bits of fraction; nothing computed with it could be compared with another framework.
 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
+# Pixel by pixel with all channels together is the layout that oneDNN and cuDNN compute in; given it, they need not convert.
+LAYOUT = torch.channels_last
+
 
 def seed_everything(seed):
     """Derive every generator of a PyTorch run from `seed`: augmentation, shuffling, weights and workers all draw from torch's."""
@@ -64,7 +67,7 @@ def make_trainer(net, experiment, device):
 def train_fine_tuning(
     net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
 ):
-    """Train what is not frozen by minibatch SGD on the mean cross-entropy; the output layer at ten times the rate.
+    """Train what is not frozen by minibatch SGD on the mean cross-entropy, with what `make_trainer` gives.
 
     train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
     called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after
@@ -167,10 +170,6 @@ def predict_features(net, batches, device, training=False):
     outputs = [(net.features(_to(device, X)).cpu().numpy(), y.numpy()) for X, y in batches]
     features, labels = zip(*outputs, strict=True)
     return numpy.concatenate(features), numpy.concatenate(labels).astype("int64")
-
-
-# Pixel by pixel with all channels together is the layout that oneDNN and cuDNN compute in; given it, they need not convert.
-LAYOUT = torch.channels_last
 
 
 def _move(net, device):

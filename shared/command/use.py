@@ -24,7 +24,8 @@ def predict(
     """Print the classes of images with their probabilities; also by the other framework where its twin run lies beside."""
     from shared.files import check_target
     from shared.runs.find import with_twins
-    from shared.runs.predictions import class_table, image_files, predict_files, write_csv
+    from shared.runs.opened import trained
+    from shared.runs.predictions import class_table, image_files, write_csv
     from shared.runs.record import read_run
 
     chosen = [read_run(folder) for folder in run]
@@ -38,7 +39,7 @@ def predict(
     predictions = []
     for one in with_twins(chosen):
         try:
-            predictions.append((one, predict_files(one, files)))
+            predictions.append((one, trained(one).probabilities(files)))
         except UserError as error:
             if one in chosen:
                 raise
@@ -59,9 +60,9 @@ def evaluate(
     """Accuracy of finished runs on any other images, class by class; probabilities and a picture go into the run's folder."""
     from shared.images.folders import load_test_images
     from shared.runs.answers import report_on
-    from shared.runs.execute import trained_net
     from shared.runs.failures import explained
     from shared.runs.frameworks import implementation
+    from shared.runs.opened import trained
     from shared.runs.record import read_run, write_probabilities
 
     chosen = [read_run(folder) for folder in run]
@@ -74,7 +75,7 @@ def evaluate(
     for one in chosen:
         impl, training = (implementation(one.framework, m) for m in ("data", "training"))
         where, _ = training.choose_device(device.value)
-        net = trained_net(one)
+        net = trained(one).net
         batches = impl.test_iter(split, one.experiment["size"], one.experiment["batch_size"], workers)
         try:
             probabilities, labels = training.predict_probabilities(net, batches, where)

@@ -14,8 +14,8 @@ from shared.errors import UserError
 from shared.files import write_text
 from shared.images.splits import Dataset
 from shared.parity.outcomes import CrossExecution
-from shared.runs.execute import trained_tensors
 from shared.runs.frameworks import FRAMEWORKS, implementation
+from shared.runs.opened import trained_tensors
 from shared.runs.processes import run_in_processes
 from shared.runs.record import Run, read_probabilities
 

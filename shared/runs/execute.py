@@ -5,14 +5,12 @@ import math
 import sys
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from shared.epochs import EpochMetrics
-from shared.errors import FailedRun, UserError, reason_of
+from shared.errors import FailedRun, reason_of
 from shared.files import new_folder, write_atomically
 from shared.images.splits import Dataset, class_weights
-from shared.networks.architecture import Architecture, recognise
 from shared.networks.source import Source
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
 from shared.runs.failures import explained
@@ -195,34 +193,3 @@ def _beating(watch, held):
 
 def _finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def trained_net(run: Run):
-    """The network a finished run ended with, in its own framework. Raises UserError when its weights are not there."""
-    architecture, tensors = trained_tensors(run)
-    nets = implementation(run.framework, "nets")
-    net = nets.scratch_net(architecture, architecture.classes)
-    nets.set_tensors(net, tensors)
-    return net
-
-
-def trained_tensors(run: Run) -> tuple[Architecture, dict[str, np.ndarray]]:
-    """The architecture and the tensors {canonical name: float32 array} that a finished run ended with.
-
-    Raises UserError where they are missing, damaged, not finite, or not of this run's classes.
-    """
-    file = run.folder / "weights.safetensors"
-    if not file.is_file():
-        raise UserError(f"{run.folder} has no weights.safetensors: only a finished run can be used")
-    try:
-        tensors = load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot read {file}: {reason_of(error)}") from None
-    if not all(np.isfinite(t).all() for t in tensors.values()):
-        raise UserError(f"{file} holds numbers that are not finite: the training of this run diverged")
-    architecture = recognise(tensors, str(file))
-    if architecture.classes != len(run.dataset["classes"]):
-        raise UserError(
-            f"{file} has {architecture.classes} output rows, but its run {len(run.dataset['classes'])} classes"
-        )
-    return architecture, tensors

@@ -9,12 +9,7 @@ import numpy as np
 from shared.errors import UserError
 from shared.files import write_atomically
 from shared.images.checks import check_image, is_image
-from shared.runs.execute import trained_net
-from shared.runs.failures import explained
-from shared.runs.frameworks import implementation
 from shared.runs.record import Run
-
-BATCH = 32  # images at a time
 
 
 def image_files(named: list[str]) -> tuple[list[Path], list[str]]:
@@ -57,19 +52,6 @@ def _below(folder):
     """The files in `folder` and the folders in it, in sorted order; no hidden ones."""
     found = ((file, file.relative_to(folder).parts) for file in sorted(folder.rglob("*")) if file.is_file())
     return [file for file, parts in found if not any(part.startswith(".") for part in parts)]
-
-
-def predict_files(run: Run, files: list[Path]) -> np.ndarray:
-    """Probabilities (files, classes) float32 by the network that `run` ended with, on the GPU where its framework can use one."""
-    data, training = (implementation(run.framework, m) for m in ("data", "training"))
-    net = trained_net(run)
-    device, _ = training.choose_device("auto")
-    size = run.experiment["size"]
-    batches = (data.image_batch(files[i : i + BATCH], size) for i in range(0, len(files), BATCH))
-    try:
-        return training.predict_probabilities(net, batches, device)[0]
-    except Exception as error:
-        raise explained(error, files=files) from error
 
 
 def class_table(files: list[Path], predictions: list, top: int) -> tuple[list[str], list[list[str]]]:

@@ -33,7 +33,8 @@ from shared.runs.processes import run_in_processes
 from shared.runs.record import read_runs
 from shared.runs.tables import markdown_table
 
-from .faults import FEATURES_GROUP, GLUON_TRAINING, RESNET_V2, TORCH_DATA, TORCH_TRAINING
+from . import faults
+from .faults import GLUON_TRAINING, RESNET_V2, TORCH_DATA, TORCH_TRAINING
 from .planting import fault, planted
 
 RECORD = Path(__file__).parents[2] / "shared" / "results" / "sensitivity.json"
@@ -53,15 +54,15 @@ NOISE = """
     sampler = EpochOrder(seed, len(split))
 """
 
+KNOWN = {known.name: known for known in faults.FAULTS}
+
 # rung 12: none of these has to be seen by the verdicts; what sees each is in faults.py, and here is measured what does not.
 FAULTS = (
     fault("output layer at 8 times the rate", TORCH_TRAINING, 12, "", HEAD_RATE, "experiment.learning_rate * 8}"),
     fault("output layer at 12 times the rate", TORCH_TRAINING, 12, "", HEAD_RATE, "experiment.learning_rate * 12}"),
     fault(
         "no weight decay on biases and scales", TORCH_TRAINING, 12, "",
-        FEATURES_GROUP,
-        '{"params": [p for p in net.features.parameters() if p.requires_grad and p.ndim > 1]},\n'
-        '            {"params": [p for p in net.features.parameters() if p.requires_grad and p.ndim == 1], "weight_decay": 0.0},',
+        *KNOWN["weight decay skips biases and scales"].edits[0],
         OUTPUT,
         '{"params": [net.output.weight], "lr": ' + HEAD_RATE + ",\n"
         '            {"params": [net.output.bias], "weight_decay": 0.0, "lr": ' + HEAD_RATE + ",",
@@ -73,7 +74,7 @@ FAULTS = (
     ),
     fault(
         "short last batch averaged as if it were full", GLUON_TRAINING, 12, "",
-        "trainer.step(len(y))", 'trainer.step((full := max(len(y), locals().get("full", 0))))',
+        *KNOWN["short batch averaged as if it were full"].edits[0],
     ),
     fault(
         "batch normalisation's momentum 0.9 for 0.1", RESNET_V2, 12, "",
