@@ -190,9 +190,10 @@ def test_a_changed_job_is_refused_with_the_first_difference(job, changes, words)
     stopped(job)
     changed = replace(job, **changes)
     dataset, source = load_dataset(job.data), load_source(job.source)
-    refuse_changed(job, dataset, source)
+    refuse_changed([job], dataset, source)
     with pytest.raises(UserError, match=words):
-        refuse_changed(changed, dataset, source)
+        refuse_changed([changed], dataset, source)
+    refuse_changed([changed, job], dataset, source)  # several rates at once: one of them is what stopped
     assert unfinished(changed, dataset, source) is None
 
 
@@ -205,7 +206,7 @@ def test_other_images_make_another_job(job, tmp_path):
     difference = first_difference(job.identity(load_dataset(job.data), source), job.identity(dataset, source))
     assert difference.startswith("images")
     with pytest.raises(UserError, match="images"):
-        refuse_changed(job, load_dataset(job.data), source)
+        refuse_changed([job], load_dataset(job.data), source)
 
 
 def test_a_run_that_goes_on_is_nobody_elses(job):
