@@ -61,6 +61,7 @@ def test_results_show_the_frameworks_side_by_side(finished):
     assert markdown.splitlines()[1].startswith("| --- |")
 
 
+@pytest.mark.tried("kill points")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_the_command_stops_its_processes_and_keeps_what_they_have(stop, images, thin_file, tmp_path):
     command = ["run", "finetune", "--framework", "torch", "--data", images, "--source", thin_file, "--size", "32"]

@@ -80,7 +80,13 @@ MOMENTS += tuple(f"before {what}" for what in ("write_epoch_probabilities", "wri
 
 
 @pytest.mark.parametrize(
-    ("framework", "moments"), [("gluon", ("batch 5",)), ("torch", ("batch 2", "before write_epoch_probabilities"))]
+    ("framework", "moments"),
+    [
+        pytest.param("gluon", ("batch 5",), marks=pytest.mark.tried("kill points", 1)),
+        pytest.param(
+            "torch", ("batch 2", "before write_epoch_probabilities"), marks=pytest.mark.tried("kill points", 2)
+        ),
+    ],
 )
 def test_killed_runs_end_as_if_never_stopped(framework, moments, images, thin_file, tmp_path):
     folders = [
@@ -111,6 +117,7 @@ def same(resumed, whole):
 
 
 @pytest.mark.slow
+@pytest.mark.tried("kill points", 12)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_kill_9_at_random_moments(framework, images, thin_file, tmp_path):
     """Twelve kills in each framework, at random times from the process's start to its end, the moments of MOMENTS among them."""
