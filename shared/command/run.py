@@ -11,6 +11,7 @@ from shared import experiments
 from shared.command.app import app
 from shared.command.console import print_table, progress_bar, say, say_notes
 from shared.command.options import (
+    ClusterOption,
     DataOption,
     Device,
     DeviceOption,
@@ -130,6 +131,7 @@ def run(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Train on where the loss explodes, instead of ending the run.")
     ] = False,
+    cluster: ClusterOption = None,
     out: OutOption = Path("runs"),
 ):
     """Train and evaluate experiments, one process per framework, and record every run."""
@@ -192,6 +194,6 @@ def run(
         for done in finished.values():
             say(f"{done.folder} is finished already")
         jobs = [job for job in jobs if job not in finished]
-    code = launch(jobs, report=True)
+    code = launch(jobs, report=True, cluster=cluster)
     say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
     sys.exit(code)
