@@ -125,7 +125,7 @@ def test_killed_worker_late_worker_and_a_client_that_comes_back(here, images, th
     workers[parent_of(killed)].send_signal(signal.SIGKILL)
     client.kill()
     here.worker()
-    until(lambda: not psutil.pid_exists(killed.process["pid"]), "the end of what the worker had started")
+    until(lambda: not worker._exists(killed.process), "the end of what the worker had started")
     again = here.client(*order)
     assert again.wait(PATIENCE) == 0, here.log_of(again)
     found = read_runs(out)

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from shared.command.console import console, print_report, progress_bar, say
 from shared.errors import FailedRun, printable
 from shared.runs.answers import write_report
+from shared.runs.devices import help_with, helps
 from shared.runs.execute import Diverged, execute
 from shared.runs.job import Job
 from shared.runs.processes import run_in_processes
@@ -52,6 +53,10 @@ def carry_out(jobs: list[Job], bars: bool = True, report: bool = False):
     """
     dataset, source = jobs[0].load()
     diverged = []
+    if helps():
+        for job in jobs:
+            help_with(job, dataset, source)
+        return
     for job in jobs:
         try:
             run = _carry_out_one(job, dataset, source, bars and console.is_terminal)

@@ -1,5 +1,6 @@
 """Train: the default comparison, and `hotdog run`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -125,6 +126,14 @@ def run(
     draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
+    devices: Annotated[
+        int,
+        typer.Option(
+            help="Split every batch among N devices: processes or contexts here, or those of torchrun or MXNet's launcher.",
+            min=1,
+            max=1024,
+        ),
+    ] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with unfinished runs of the same job; what is finished is left.")
     ] = False,
@@ -139,6 +148,7 @@ def run(
     from shared.images.folders import load_dataset
     from shared.images.splits import describe, remarks
     from shared.networks.reading import load_source
+    from shared.runs.devices import check_launch, helps
     from shared.runs.find import completed_runs, refuse_changed
     from shared.runs.job import Job
     from shared.runs.record import read_runs
@@ -153,6 +163,9 @@ def run(
         "lock_batch_norm": lock_batch_norm or None,
         "balance": balance or None,
     }
+    check_launch(devices, framework.names, draws.value)
+    if helps():
+        sys.stdout = open(os.devnull, "w")  # one of the processes says it
     for name in names:
         experiments.experiment(name)
     if (row is not None or other_row is not None) and set(names) != {"hotdog-row"}:
@@ -178,6 +191,7 @@ def run(
         "split": split,
         "device": device.value,
         "workers": workers,
+        "devices": devices,
         "out": out,
     }
     jobs = [
