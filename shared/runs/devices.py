@@ -66,12 +66,16 @@ def _dmlc_helps():
 
 @dataclass
 class Devices:
-    """The devices of a run, joined: what its training is wrapped in. `kit`: the framework's module `distributed`."""
+    """The devices of a run, joined: what its training is wrapped in.
+
+    kit: the framework's module `distributed`. records: whether this is the process that records the run.
+    """
 
     group: Group
     device: Any
     kit: Any
     framework: str
+    records: bool = True
 
     def batches(self, job, dataset):
         """Training batches and test images of this process: its parts."""
@@ -106,14 +110,14 @@ class Devices:
 
     def done(self, done: int) -> int:
         """How many epochs are done, as the process says that records the run."""
-        mine = np.array([float(done if self.group.rank == 0 else 0)])
+        mine = np.array([float(done if self.records else 0)])
         return int(self.kit.summed({"done": mine}, self.group)["done"][0])
 
     def given(self, net, done: int):
         """Give every process the network of the one that records, where the run goes on after `done` epochs."""
         if done:
             nets = implementation(self.framework, "nets")
-            share = np.float32(self.group.rank == 0)
+            share = np.float32(self.records)
             mine = {f"given {name}": t * share for name, t in nets.get_tensors(net).items()}
             total = self.kit.summed(mine, self.group)
             nets.set_tensors(net, {name.removeprefix("given "): t for name, t in total.items()})
@@ -149,8 +153,8 @@ class Devices:
 
 
 def _mark(array) -> float:
-    """A number that tells arrays from each other, exact in float64 when it is added up a few dozen times."""
-    return float(int(hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:11], 16))
+    """A number below 2 ** 14 that tells arrays from each other: exact in float32 when a thousand of them are added up."""
+    return float(int(hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:8], 16) >> 18)
 
 
 @contextlib.contextmanager
@@ -163,7 +167,7 @@ def joined(job, device):
             address, rank = f"tcp://127.0.0.1:{_free_port()}", 0
             stack.enter_context(_helpers(job, address))
         group, own = stack.enter_context(kit.joined(job.devices, device, rank, address))
-        yield Devices(group, own, kit, job.framework)
+        yield Devices(group, own, kit, job.framework, not helps())
 
 
 @contextlib.contextmanager
@@ -196,7 +200,7 @@ def _help(job, rank, address):
     device, _ = implementation(job.framework, "training").choose_device(job.device)
     try:
         with kit.joined(job.devices, device, rank, address) as (group, own):
-            take_part(job, *job.load(), Devices(group, own, kit, job.framework))
+            take_part(job, *job.load(), Devices(group, own, kit, job.framework, False))
     except Exception as error:  # the run's own process fails with it, and says so
         print(f"hotdog: device {rank}: {type(error).__name__}: {error}", file=sys.stderr)
         os._exit(1)

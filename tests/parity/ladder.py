@@ -20,6 +20,7 @@ from .rungs import r08_trajectory as trajectory
 from .rungs import r09_batch_norm as batch_norm
 from .rungs import r10_frozen as frozen
 from .rungs import r11_row_reuse as row_reuse
+from .rungs import r14_devices as devices
 from .scene import Scene
 
 
@@ -88,10 +89,14 @@ class Climb:
             ],
             10: [lambda: frozen.check_frozen(scene), lambda: frozen.check_locked(scene)],
             11: [lambda: row_reuse.check_row_reuse(scene)],
+            14: [lambda: devices.check_devices(scene, 2), lambda: devices.check_devices(scene, 3)],
         }
 
-    def climb(self, first=1, last=11):
-        """Climb the rungs `first` to `last`; raises shared.parity.tensors.Mismatch at the first check that does not hold."""
+    def climb(self, first=1, last=14):
+        """Climb the rungs `first` to `last`; raises shared.parity.tensors.Mismatch at the first check that does not hold.
+
+        Rungs 12 and 13 are not for planted faults.
+        """
         for rung, checks in self.checks().items():
             if first <= rung <= last:
                 for check in checks:
