@@ -1,8 +1,8 @@
 """How the learning rates of `shared.experiments.PRESETS` were chosen: from runs on held-out training images in `results/sweep`.
 
 The rule was written down before the runs that it judges were finished (see this file's history). An epoch's accuracy swings, so a
-rate is judged by where its runs stay: the mean held-out accuracy of the last three epochs, over seeds. Of the rates within one point
-of the best, the one whose runs swing least in those epochs is taken.
+rate is judged by where its runs stay: the mean held-out accuracy of the last three epochs, over seeds. Of the rates within one
+point of the best, the one whose runs swing least in those epochs is taken.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ NEAR = 0.01  # to the best held-out accuracy: one point
 
 @dataclass(frozen=True)
 class Tried:
-    """Some runs of an experiment at one rate. accuracy, swing: of the last epochs, means over seeds. loss: the last training loss."""
+    """Runs of an experiment at one rate. accuracy, swing: of the last epochs, means over seeds. loss: the last training loss."""
 
     experiment: str
     batch_size: int
