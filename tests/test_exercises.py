@@ -22,8 +22,8 @@ from shared.runs.frameworks import FRAMEWORKS, implementation
 from shared.runs.job import Job
 from shared.runs.record import read_runs
 
-EXPERIMENTS = {1: 14, 2: 6, 3: 3, 4: 6}  # different ones in an exercise
-SEEDS = {1: [0], 2: [0], 3: [0, 1], 4: [0, 1]}
+EXPERIMENTS = {1: 14, 2: 6, 3: 3, 4: 6, 6: 1}  # different ones in an exercise
+SEEDS = {1: [0], 2: [0], 3: [0, 1], 4: [0, 1], 6: [0, 1]}
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +43,11 @@ def bench_of(material, folder, trained):
     data, source = material
     settings = {"device": "cpu", "out": folder, "numbers_only": True, "keep_going": True}
 
-    def launch(tasks, holdout):
+    def launch(tasks, holdout, measured):
         for framework in tasks:
             trained.extend((framework, *task, holdout) for task in tasks[framework])
             jobs = [Job(e, framework, seed, data, source, holdout=holdout, **settings) for e, seed in tasks[framework]]
-            train_runs(jobs, lambda line: None)
+            train_runs(jobs, lambda line: None, measured)
 
     def inspect(name, frameworks):
         for framework in frameworks:
@@ -100,8 +100,8 @@ def test_an_interrupted_exercise_goes_on_where_it_was(material, tmp_path):
     bench = bench_of(material, tmp_path / "exercise", trained)
     everything = bench.launch
 
-    def only_gluon(tasks, holdout):
-        everything({"gluon": tasks["gluon"][:2]}, holdout)
+    def only_gluon(tasks, holdout, measured):
+        everything({"gluon": tasks["gluon"][:2]}, holdout, measured)
 
     bench.launch = only_gluon
     with pytest.raises(UserError, match="10 of 12 runs are missing.*goes on from here"):
@@ -227,7 +227,7 @@ def test_the_command_answers_in_one_framework_and_refuses_what_cannot_be(materia
     assert "Gluon" not in answer and (folder / "picture.png").is_file()
     assert {file.name for file in folder.glob("*/*")} == {"run.json"}
     assert "one seed" in answer
-    for wrong in (["5"], [], ["1", "--epochs", "0"], ["1", "--size", "8"]):
+    for wrong in (["5"], ["7"], [], ["1", "--epochs", "0"], ["1", "--size", "8"]):
         refused = exercise(*wrong)
         assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from shared.exercises import freezing, hotdog_row, rates, tuning
+from shared.exercises import adapting, freezing, hotdog_row, rates, spoiled, tuning
 from shared.exercises.bench import Bench
 from shared.exercises.index import EXERCISES
 from shared.exercises.intervals import difference, each, end_of_sweep, listed, t_interval
@@ -17,7 +17,7 @@ from shared.runs.record import Run
 def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, seconds=2.0, peak=400.0, device="cpu"):
     """A bench of two seeds whose runs have what `accuracy(framework, experiment, seed)` says in every epoch."""
 
-    def train(wanted, holdout_share=0.0, seeds=None):
+    def train(wanted, holdout_share, seeds):
         def run(f, e, seed):
             value = holdout(e) if holdout_share else accuracy(f, e, seed)
             epochs = [{"epoch": 0, "test_accuracy": 0.5, "train_loss": None, "seconds": None}]
@@ -34,7 +34,7 @@ def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, secon
         return {e: {f: [run(f, e, s) for s in seeds or bench.seeds] for f in bench.frameworks} for e in wanted}
 
     bench = Bench(tmp_path, "chapter", [0, 1], overrides={"size": 32})
-    bench.train = lambda arms, holdout=0.0, seeds=None: train(arms, holdout, seeds)
+    bench.train = lambda arms, holdout=0.0, seeds=None, measured=None: train(arms, holdout, seeds)
     return bench
 
 
@@ -146,6 +146,47 @@ def test_exercise_4_says_what_the_row_is_worth(tmp_path):
     )
 
 
+def spoiled_by(monkeypatch, accuracy):
+    """Let every run have been measured on spoiled images, with what `accuracy(run, images, arm)` says."""
+
+    def recorded(run):
+        mixed = {name: {arm: accuracy(run, name, arm) for arm in spoiled.ARMS} for name in spoiled.CORRUPTIONS}
+        return spoiled.Spoiled(mixed, {arm: accuracy(run, "class by class", arm) for arm in spoiled.ARMS})
+
+    monkeypatch.setattr(spoiled, "recorded", recorded)
+
+
+def test_exercise_6_says_what_spoils_what_helps_and_what_the_order_does(tmp_path, monkeypatch):
+    def accuracy(run, images, arm):
+        tent = arm.startswith("Tent")
+        if images == "class by class":
+            return 0.8 if arm == spoiled.AS_IT_IS else 0.52 if tent else 0.55
+        if images == "darkened":
+            helped = 0.7 + 0.1 * run.seed if run.framework == "torch" else 0.7
+            return 0.5 if arm == spoiled.AS_IT_IS else helped + 0.02 * tent
+        if images == "shifted":
+            return 0.6 if arm == spoiled.AS_IT_IS else 0.55
+        return 0.8
+
+    spoiled_by(monkeypatch, accuracy)
+    report = report_on(adapting, made_up(tmp_path, lambda f, e, seed: 0.8))
+    text = " ".join(report.answer)
+    assert "reaches 0.800 ± 0.000 in Gluon and 0.800 ± 0.000 in PyTorch on the test images as they are" in text
+    assert "darkened 30.0 ± 0.0 in Gluon and 30.0 ± 0.0 in PyTorch; noisy 0.0 ± 0.0 in Gluon" in text
+    assert "in points: darkened 20.0 ± 0.0 (better) in Gluon and 25.0 ± 63.5 (undecided) in PyTorch" in text
+    assert "shifted -5.0 ± 0.0 (worse) in Gluon" in text
+    assert "over both rates and all images, 0.0 to 2.0 points in Gluon" in text
+    assert "the seeds decide 2 of 8 for better and 0 for worse in Gluon" in text
+    assert (
+        "falls from 0.800 to 0.550 in Gluon and 0.800 to 0.550 in PyTorch, Tent at its higher rate from 0.800 to 0.520"
+        in text
+    )
+    rows = {(images, arm): cells for images, arm, *cells in report.tables[0].rows}
+    assert len(rows) == 16 and rows["darkened", spoiled.STATISTICS][2] == "20.0 ± 0.0"
+    assert rows["darkened", "Tent, rate 1"][2] == "2.0 ± 0.0" and rows["darkened", spoiled.AS_IT_IS][2:] == ["–", "–"]
+    assert [row[-2] for row in report.tables[1].rows] == ["–", "25.0 ± 0.0", "28.0 ± 0.0", "28.0 ± 0.0"]
+
+
 def test_intervals_are_students():
     # t(0.975, 2) = 4.303
     interval = t_interval([1.0, 2.0, 3.0])
@@ -181,7 +222,8 @@ def test_words_for_frameworks_rates_and_ends():
 
 @pytest.mark.parametrize("number", EXERCISES)
 @pytest.mark.parametrize("frameworks", [["gluon"], ["torch"], ["gluon", "torch"]])
-def test_every_caption_and_answer_is_whole_sentences_whatever_the_frameworks(number, frameworks, tmp_path):
+def test_every_caption_and_answer_is_whole_sentences_whatever_the_frameworks(number, frameworks, tmp_path, monkeypatch):
+    spoiled_by(monkeypatch, lambda run, images, arm: 0.7 + 0.01 * run.seed)
     rows = [{"label": name, "auc": 0.7, "accuracy": 0.6} for name in ("hotdog", "photocopier", "mug")]
     scores = {"hotdog": [1.0, 2.0], "other": [0.0, 1.0]}
     measured = {

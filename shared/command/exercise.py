@@ -30,7 +30,7 @@ from shared.errors import UserError
 
 @app.command()
 def exercise(
-    number: Annotated[int, typer.Argument(metavar="1|2|3|4", help="Which of the chapter's exercises.", min=1, max=4)],
+    number: Annotated[int, typer.Argument(metavar="1|2|3|4|6", help="Which of the chapter's exercises.", min=1, max=6)],
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
     source: SourceOption = None,
@@ -58,8 +58,8 @@ def exercise(
     from shared.runs.record import read_runs
     from shared.runs.tables import where_they_ran
 
-    if number is None:
-        raise UserError("which exercise? Give its number, 1 to 4")
+    if number not in EXERCISES:
+        raise UserError(f"which exercise? Give its number, one of {', '.join(map(str, EXERCISES))}")
     source = source or default_source(data)
     network, dataset = load_source(source), load_dataset(data, limit, split=split)
     say_notes(network)
@@ -72,7 +72,7 @@ def exercise(
 
     settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": folder}
 
-    def train(tasks, holdout):
+    def train(tasks, holdout, measured):
         count = sum(map(len, tasks.values()))
         say(
             f"exercise {number}: {count} runs to train; their records are kept, so an interrupted exercise goes on where it was"
@@ -84,7 +84,7 @@ def exercise(
             for e, seed in some
         ]
         # Thin networks gain little from a second core, so both frameworks run at once.
-        parts = {f: ([job for job in jobs if job.framework == f],) for f in tasks}
+        parts = {f: ([job for job in jobs if job.framework == f], measured) for f in tasks}
         if run_in_processes(_exercise_runs, parts, together=True):
             sys.exit(1)
 
@@ -130,10 +130,10 @@ def exercise(
     say(f"Tables and answer: {folder}/answer.md, picture: {picture}, records: {folder}/")
 
 
-def _exercise_runs(jobs):
+def _exercise_runs(jobs, measured):
     from shared.exercises.bench import train_runs
 
-    train_runs(jobs, say)
+    train_runs(jobs, say, measured)
 
 
 def _measure(name, job):

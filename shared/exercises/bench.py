@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shared import experiments
 from shared.errors import UserError, reason_of
+from shared.exercises import spoiled
 from shared.exercises.measurements import measured_with
 from shared.experiments import Experiment
 from shared.images.draws import OWN, SHARED
@@ -27,8 +28,8 @@ from shared.runs.tables import plural
 class Bench:
     """Where an exercise is carried out: its folder, its settings, and what trains and measures when something is not there.
 
-    overrides: fields of every Experiment (size, batch size …). epochs: instead of the exercise's own number. launch(tasks, holdout)
-    trains {framework: [(Experiment, seed)]}, and inspect(name, frameworks) measures; without them only records are read.
+    overrides: fields of every Experiment (size, batch size …). epochs: instead of the exercise's own number. launch(tasks, holdout,
+    measured) trains {framework: [(Experiment, seed)]}, and inspect(name, frameworks) measures; without them only records are read.
     fingerprints: of the images ("data", "held out" where some of the training images are) and of the "source" network, which
     records must have. chance: accuracy of always answering the most frequent class. draws: of all runs, `shared` or `own`.
     """
@@ -49,22 +50,25 @@ class Bench:
         """The experiment `name` under the bench's preset and overrides."""
         return experiments.experiment(name, self.preset, **self.overrides | fields)
 
-    def train(self, arms: list[Experiment], holdout=0.0, seeds=None) -> dict[Experiment, dict[str, list[Run]]]:
+    def train(
+        self, arms: list[Experiment], holdout=0.0, seeds=None, measured=None
+    ) -> dict[Experiment, dict[str, list[Run]]]:
         """{arm: {framework: its runs, one a seed}}: runs that are recorded, the others trained now.
 
         Arms are what the exercise compares. With shared draws, runs of two arms that have the same seed are a pair: they start
-        with the same output layer and see the same images in the same order and views.
+        with the same output layer and see the same images in the same order and views. measured: what is measured of every
+        network once it is trained, one of MEASURED; a run without it is trained again, for it kept no weights.
         Raises UserError when some runs are still missing.
         """
         seeds = self.seeds if seeds is None else seeds
         # every arm once, a whole seed before the next
         wanted = list(dict.fromkeys((arm, f, seed) for seed in seeds for arm in arms for f in self.frameworks))
-        runs = self._recorded(holdout)
+        runs = self._recorded(holdout, measured)
         missing = [key for key in wanted if key not in runs]
         if missing and self.launch:
             tasks = {f: [(arm, seed) for arm, g, seed in missing if g == f] for f in self.frameworks}
-            self.launch({f: tasks[f] for f in tasks if tasks[f]}, holdout)
-            runs = self._recorded(holdout)
+            self.launch({f: tasks[f] for f in tasks if tasks[f]}, holdout, measured)
+            runs = self._recorded(holdout, measured)
             missing = [key for key in wanted if key not in runs]
         if missing:
             arm, f, seed = missing[0]
@@ -74,7 +78,7 @@ class Bench:
             )
         return {arm: {f: [runs[arm, f, seed] for seed in seeds] for f in self.frameworks} for arm in arms}
 
-    def _recorded(self, holdout):
+    def _recorded(self, holdout, measured):
         images = self.fingerprints["held out" if holdout else "data"]
         return {
             (Experiment(**run.experiment), run.framework, run.seed): run
@@ -83,6 +87,7 @@ class Bench:
             and run.draws == self.draws
             and run.dataset["fingerprint"] == images
             and run.source["fingerprint"] == self.fingerprints["source"]
+            and (measured is None or MEASURED[measured].recorded(run))
         }
 
     def measurement(self, name: str) -> dict[str, dict]:
@@ -127,11 +132,23 @@ def recorded(folder: Path) -> Bench:
         raise UserError(f"{folder / 'exercise.json'} is damaged ({reason_of(error)}): do the exercise again") from None
 
 
-def train_runs(jobs: list[Job], say):
-    """Carry out jobs on the same images and source network, in this process; say a line for each."""
+# What can be measured of a trained network: modules with `measure` and `recorded`.
+MEASURED = {"spoiled": spoiled}
+
+
+def train_runs(jobs: list[Job], say, measured: str | None = None):
+    """Carry out jobs on the same images and source network, in this process; say a line for each.
+
+    measured: also what to measure of each trained network, one of MEASURED.
+    """
     dataset, network = jobs[0].load()
+
+    def on_end(run, net, device):
+        if measured:
+            MEASURED[measured].measure(run, net, dataset, device)
+
     for number, job in enumerate(jobs, 1):
-        run = execute(job, dataset, network)
+        run = execute(job, dataset, network, on_end=on_end)
         say(f"{number:3d}/{len(jobs)} {job.framework:5s} {_said(job.experiment)}, seed {job.seed}: {_course(run)}")
 
 

@@ -1,7 +1,7 @@
 """Rung 9, at test time: Tent changes the same scales and shifts by the same steps, and nothing else.
 
 Compared: predictions batch by batch and all scales and shifts after the last one; what else there is, with what it was before.
-Tolerance: 1e-12 in float64 (measured 5e-14 at most); none for what must stay. Rates are exact in float32, which MXNet keeps them in.
+Tolerance: 1e-12 in float64 (measured 5e-14 at most); none for what must stay. The rate is exact in float32, as MXNet keeps it.
 Fails: other tensors that are adapted, statistics that move or are used, predictions from after the step, another objective.
 """
 
