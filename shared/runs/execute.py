@@ -47,6 +47,7 @@ def execute(
     anything goes wrong the record keeps the epochs it had, with status `failed` or `interrupted`, and the error goes on;
     `hotdog run --resume` goes on from there. Raises Diverged, with status `diverged`, where the loss explodes.
     """
+    dataset = dataset.trained_on(job.experiment.train_images)
     job.check(dataset, source)
     parts = {name: implementation(job.framework, name) for name in ("data", "nets", "training")}
     device, about = parts["training"].choose_device(job.device)
