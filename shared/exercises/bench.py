@@ -31,7 +31,8 @@ class Bench:
     overrides: fields of every Experiment (size, batch size …). epochs: instead of the exercise's own number. launch(tasks, holdout,
     measured) trains {framework: [(Experiment, seed)]}, and inspect(name, frameworks) measures; without them only records are read.
     fingerprints: of the images ("data", "held out" where some of the training images are) and of the "source" network, which
-    records must have. chance: accuracy of always answering the most frequent class. draws: of all runs, `shared` or `own`.
+    records must have. chance: accuracy of always answering the most frequent class. images: how many there are to train on. draws:
+    of all runs, `shared` or `own`.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class Bench:
     overrides: dict = field(default_factory=dict)
     epochs: int | None = None
     chance: float = 0.5
+    images: int = 0
     draws: str = SHARED
     fingerprints: dict = field(default_factory=dict)
     launch: Callable | None = None
@@ -51,18 +53,20 @@ class Bench:
         return experiments.experiment(name, self.preset, **self.overrides | fields)
 
     def train(
-        self, arms: list[Experiment], holdout=0.0, seeds=None, measured=None
+        self, arms: list[Experiment], holdout=0.0, seeds=None, measured=None, only=None
     ) -> dict[Experiment, dict[str, list[Run]]]:
         """{arm: {framework: its runs, one a seed}}: runs that are recorded, the others trained now.
 
         Arms are what the exercise compares. With shared draws, runs of two arms that have the same seed are a pair: they start
         with the same output layer and see the same images in the same order and views. measured: what is measured of every
-        network once it is trained, one of MEASURED; a run without it is trained again, for it kept no weights.
+        network once it is trained, one of MEASURED; a run without it is trained again, for it kept no weights. only: {arm: the
+        framework} that trains it alone.
         Raises UserError when some runs are still missing.
         """
         seeds = self.seeds if seeds is None else seeds
+        of = {arm: [only[arm]] if only else self.frameworks for arm in arms}
         # every arm once, a whole seed before the next
-        wanted = list(dict.fromkeys((arm, f, seed) for seed in seeds for arm in arms for f in self.frameworks))
+        wanted = list(dict.fromkeys((arm, f, seed) for seed in seeds for arm in arms for f in of[arm]))
         runs = self._recorded(holdout, measured)
         missing = [key for key in wanted if key not in runs]
         if missing and self.launch:
@@ -76,7 +80,12 @@ class Bench:
                 f"{self.folder}: {len(missing)} of {len(wanted)} runs are missing, first {arm.name} (lr {arm.learning_rate:g}) "
                 f"in {f}, seed {seed}: do the exercise again, it goes on from here"
             )
-        return {arm: {f: [runs[arm, f, seed] for seed in seeds] for f in self.frameworks} for arm in arms}
+        return {arm: {f: [runs[arm, f, seed] for seed in seeds] for f in of[arm]} for arm in arms}
+
+    def names(self, wanted: list[str]) -> list[str]:
+        """Those of the experiments `wanted` that can be had: all where runs can be made, else those that are recorded."""
+        there = {run.experiment["name"] for run in read_runs(self.folder)} if self.launch is None else wanted
+        return [name for name in wanted if name in there]
 
     def _recorded(self, holdout, measured):
         images = self.fingerprints["held out" if holdout else "data"]
@@ -117,14 +126,14 @@ class Bench:
         return records
 
 
-SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "draws", "fingerprints")
+SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "images", "draws", "fingerprints")
 
 
 def recorded(folder: Path) -> Bench:
     """The bench of the exercise whose records lie in `folder`. Raises UserError when there is none."""
     try:
         settings = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
-        settings = {"draws": OWN} | settings  # the first records did not say
+        settings = {"draws": OWN, "images": settings.get("train", 0)} | settings  # the first records did not say
         return Bench(folder, **{name: settings[name] for name in SETTINGS})
     except FileNotFoundError:
         raise UserError(f"{folder} holds no exercise: it has no exercise.json") from None
