@@ -85,7 +85,7 @@ PRESETS = {
     "chapter": {},
     # The pooled features of resnet18_v1 have a norm of about 29 on photographs, so the chapter's rate of 0.1 at the output layer
     # is far above what that layer's curvature bears: accuracies swing by ten points from one epoch to the next. Swept on held-out
-    # *training* photographs at 96 px, three seeds (`hotdog results --out shared/results/sweep`; the rule is in shared/book/sweep.py).
+    # *training* photographs at 96 px, three seeds; the table and the rule: shared/book/sweep.py.
     "resnet18_v1": {
         "finetune": {"learning_rate": 0.001},
         "frozen": {"learning_rate": 0.001},
