@@ -22,7 +22,8 @@ class Experiment:
     classes get then, one of shared.networks.rows.OTHER_ROWS.
     learning_rate: of the features, for the mean loss of a batch. head_lr_mult: the output layer's rate in multiples
     of it. weight_decay: of every trained tensor, multiplied by that tensor's rate. size: side of the crop in pixels.
-    balance: weigh the losses so that every class counts the same, however many images it has.
+    balance: weigh the losses so that every class counts the same, however many images it has. train_images: train on this many
+    of the training images at most, the classes in equal parts; None for all. Test images stay.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Experiment:
     num_epochs: int = 5
     size: int = 224
     balance: bool = False
+    train_images: int | None = None
 
     def __post_init__(self):
         if self.lock_batch_norm and not self.frozen:
@@ -52,6 +54,9 @@ class Experiment:
         for name, least, most in (("batch_size", 1, 100_000), ("num_epochs", 0, 100_000), ("size", 32, 4096)):
             if not least <= getattr(self, name) <= most:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}, and at most {most}")
+
+        if self.train_images is not None and self.train_images < 2:
+            raise UserError(f"train_images is {self.train_images}; it must be at least 2, one of each class")
 
     def as_dict(self) -> dict:
         """All fields, ready for JSON."""
