@@ -14,9 +14,12 @@ import numpy
 from mxnet import autograd, gluon, np, npx
 
 from gluon_impl.devices import find_gpu
+from gluon_impl.nets import named_parameters
+from gluon_impl.strategies import enter_phase, make_loss, set_rate
 from shared.device import Device
 from shared.epochs import EpochMetrics
 from shared.errors import UserError
+from shared.strategies import rate_multiple, stage_at
 
 npx.set_np()
 
@@ -46,11 +49,12 @@ def choose_device(wanted="auto"):
 def make_trainer(net, experiment, device):
     """What trains `net` on `device`: minibatch SGD at the experiment's rate, the output layer at `head_lr_mult` times it.
 
-    Weight decay reaches every trained tensor, biases and batch normalisation too.
+    Weight decay reaches every trained tensor, biases and batch normalisation too. What is frozen it knows as well, and trains once
+    it is set free.
     """
     _move(net, device)
-    for param in net.output.collect_params().values():
-        param.lr_mult = experiment.head_lr_mult
+    for name, param in named_parameters(net).items():
+        param.lr_mult = rate_multiple(name, experiment)  # the output layer's is `head_lr_mult`
     recipe = {"learning_rate": experiment.learning_rate, "wd": experiment.weight_decay}
     return gluon.Trainer(net.collect_params(), "sgd", recipe)
 
@@ -67,16 +71,19 @@ def train_fine_tuning(
     """
     trainer = trainer or make_trainer(net, experiment, device)
     net.hybridize(static_alloc=True)
-    loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    loss = make_loss(experiment)
     evaluate = _evaluator(net, test_batches, device, experiment.frozen)
     if done == 0:
         on_epoch(_metrics(evaluate(), epoch=0))
+    stage = stage_at(experiment.trained_from, 1)
     for epoch in range(done + 1, experiment.num_epochs + 1):
+        stage = enter_phase(net, experiment, epoch, stage)
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
-        for X, y in train_batches:
+        for step, (X, y) in enumerate(train_batches):
+            set_rate(trainer, experiment, epoch, step, train_batches)
             X, y = X.as_in_ctx(device), y.as_in_ctx(device)
             with autograd.record():
-                y_hat = net.output(_frozen_features(net, X)) if experiment.frozen else net(X)
+                y_hat = net.output(_frozen_features(net, X)) if stage == "output" else net(X)
                 l = loss(y_hat, y)
                 if class_weights is not None:
                     l = l * np.array(class_weights, dtype=l.dtype, ctx=device)[y]

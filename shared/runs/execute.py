@@ -183,6 +183,9 @@ def _beating(watch, held):
         def __init__(self, batches):
             self.batches = batches
 
+        def __len__(self):
+            return len(self.batches)
+
         def __iter__(self):
             for batch in self.batches:
                 held.beat()

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import UserError, reason_of
-from shared.experiments import Experiment, completed
+from shared.experiments import Experiment, completed, translated
 from shared.files import read_regular, write_atomically, write_text
 from shared.runs.schema import (
     DatasetFacts,
@@ -39,7 +39,7 @@ from shared.runs.schema import (
 
 # The version of the record's shape, 1 where a record has none. A field that is added needs no new one: its default says what the
 # records without it meant. A change that old records cannot be read with gets the next number, and a step in `_migrated`.
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass
@@ -217,8 +217,11 @@ def read_run(folder: Path) -> Run:
 
 def _migrated(record):
     """A record of any older schema, as today's would have it."""
-    # Schema 1 is that of the first 506 records. Nothing was renamed since; what they lack has a default.
-    return {"schema": 1} | record
+    # Schema 1 is that of the first 506 records; what they lack has a default. Until schema 2 an experiment was `frozen` or not.
+    record = {"schema": 1} | record
+    if isinstance(record.get("experiment"), dict):
+        record["experiment"] = translated(record["experiment"])
+    return record
 
 
 def _run(folder, record):

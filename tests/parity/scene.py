@@ -15,7 +15,7 @@ import gluon_impl.training
 import torch_impl.data
 import torch_impl.nets
 import torch_impl.training
-from shared.experiments import CHAPTER, Experiment
+from shared.experiments import EXPERIMENTS, STRATEGIES, Experiment
 from shared.images import feed
 from shared.images.splits import Dataset
 from shared.networks.source import Source
@@ -64,7 +64,7 @@ class Scene:
     where: Where = Where()
 
     def experiment(self, name) -> Experiment:
-        return replace(CHAPTER[name], size=self.size, batch_size=self.batch_size)
+        return replace((EXPERIMENTS | STRATEGIES)[name], size=self.size, batch_size=self.batch_size)
 
     def tolerance(self, cpu: float, gpu: float) -> float:
         """The one for this scene's devices. Where torch is on a GPU, that of the GPU: cuDNN adds up in another order."""
