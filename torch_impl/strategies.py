@@ -1,10 +1,12 @@
-"""What other ways to transfer add to the chapter's training in PyTorch: phases, a schedule of the rate, smoothed labels.
+"""What other ways to transfer add to the chapter's training in PyTorch: phases, a schedule of the rate, soft targets, clipping.
 
 Which stage, multiple and factor an experiment asks for is said by shared.strategies, the same for both frameworks.
 """
 
+import torch
 from torch import nn
 
+from shared.images.draws import dropout_mask
 from shared.strategies import rate_factor, stage_at
 from torch_impl.nets import freeze_features
 
@@ -27,5 +29,23 @@ def set_rate(trainer, experiment, epoch, step, batches):
 
 
 def make_loss(experiment):
-    """The cross-entropy of every image in a batch, labels smoothed if asked: outputs (N, classes), class indices (N,) -> (N,)."""
+    """The cross-entropy of every image in a batch, labels smoothed if asked: outputs (N, classes), class indices (N,) -> (N,).
+
+    Of mixed images: shares of the classes (N, classes) in place of indices.
+    """
     return nn.CrossEntropyLoss(reduction="none", label_smoothing=experiment.label_smoothing)
+
+
+def outputs(net, X, experiment, seed, epoch, step):
+    """The outputs (N, classes) of a training step, the output layer being kept from a share of the features where that is asked."""
+    if not experiment.dropout:
+        return net(X)
+    features = net.features(X)
+    mask = dropout_mask(seed, epoch, step, tuple(features.shape), experiment.dropout)
+    return net.output(features * torch.from_numpy(mask).to(features))
+
+
+def clip_gradients(net, experiment, count):
+    """Scale all gradients, summed over `count` images, so that together they measure `clip_norm` times `count` at most."""
+    if experiment.clip_norm:
+        nn.utils.clip_grad_norm_(net.parameters(), experiment.clip_norm * count)

@@ -45,10 +45,10 @@ def framework_batch(framework: str, batch: tuple, dtype="float64") -> tuple:
         implementation("gluon", "data")  # sets MXNet up
         from mxnet import np as mxnet_np
 
-        return mxnet_np.array(X, dtype=dtype), mxnet_np.array(y, dtype="int32")
+        return mxnet_np.array(X, dtype=dtype), mxnet_np.array(y, dtype="int32" if y.ndim == 1 else dtype)
     import torch
 
-    return torch.from_numpy(X.astype(dtype)), torch.from_numpy(y)
+    return torch.from_numpy(X.astype(dtype)), torch.from_numpy(y if y.ndim == 1 else y.astype(dtype))
 
 
 class OnePerEpoch:
@@ -64,9 +64,20 @@ class OnePerEpoch:
         yield next(self.batches)
 
 
-def train(framework: str, net, experiment: Experiment, batches: list, device, dtype="float64", epochs=None, see=None):
+def train(
+    framework: str,
+    net,
+    experiment: Experiment,
+    batches: list,
+    device,
+    dtype="float64",
+    epochs=None,
+    see=None,
+    tested=None,
+):
     """Run the implementation's own loop over NumPy batches, one batch per epoch (or `epochs` over all).
 
+    tested: NumPy batches to evaluate on, the first of `batches` unless given.
     -> for every step, step 0 first: an EpochMetrics, and what `see(step)` gave (the network's tensors, unless told otherwise).
     """
     batches = [framework_batch(framework, batch, dtype) for batch in batches]
@@ -80,7 +91,7 @@ def train(framework: str, net, experiment: Experiment, batches: list, device, dt
     implementation(framework, "training").train_fine_tuning(
         net,
         OnePerEpoch(batches) if epochs is None else batches,
-        batches[:1],
+        [framework_batch(framework, batch, dtype) for batch in tested] if tested else batches[:1],
         replace(experiment, num_epochs=len(batches) if epochs is None else epochs),
         device,
         on_epoch,

@@ -13,7 +13,7 @@ from shared.networks.architecture import Architecture
 from shared.networks.reading import load_source
 
 from . import ledger, pictures
-from .ladder import Climb
+from .ladder import SAME, Climb
 from .scene import Scene, where
 
 # Shallow: what is new in them is the block.
@@ -49,7 +49,7 @@ def pytest_generate_tests(metafunc):
     scenes = ["random v2", "random v1", *BOTTLENECKS, "mini", "real"]
     device = devices_of(metafunc.config).name
     if "strategy" in metafunc.fixturenames:
-        pairs = [(s, n) for s in ("random v2", "random v1") for n in STRATEGIES]
+        pairs = [(s, n) for s in ("random v2", "random v1") for n in STRATEGIES if n not in SAME]
         ids = [f"{scene}, {device}-{name}" for scene, name in pairs]
         metafunc.parametrize(("scene", "strategy"), pairs, indirect=["scene"], ids=ids, scope="session")
     elif "name" in metafunc.fixturenames:

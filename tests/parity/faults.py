@@ -387,6 +387,24 @@ FAULTS = (
         "math.pi * (update - climb + 1) /", "math.pi * (update - climb) /",
     ),
     fault(
+        "weight decay in Adam's gradient", GLUON_STRATEGIES, 15, "adamw: ",
+        "        decay, self.wd = self.wd, 0.0\n", "        decay = self.wd\n",
+        "        weight *= 1 - self._get_lr(index) * self._get_wd(index)\n", "",
+    ),
+    fault(
+        "gradients clipped as sums", GLUON_STRATEGIES, 15, "clipped: ",
+        "for g in gradients)) / count", "for g in gradients))",
+    ),
+    fault(
+        "every tensor's gradient clipped by itself", TORCH_STRATEGIES, 15, "clipped: ",
+        "nn.utils.clip_grad_norm_(net.parameters(), experiment.clip_norm * count)",
+        "[nn.utils.clip_grad_norm_([p], experiment.clip_norm) for p in net.parameters() if p.grad is not None]",
+    ),
+    fault(
+        "dropout that is not made up for", GLUON_STRATEGIES, 15, "dropout-head: ",
+        "net.output(features * ", "net.output((1 - experiment.dropout) * features * ",
+    ),
+    fault(
         "smoothing spread over the wrong classes only", SHARED_STRATEGIES, 15, "smoothed: ",
         "rest = label_smoothing / classes\n    return 1 - label_smoothing + rest, rest",
         "rest = label_smoothing / (classes - 1)\n    return 1 - label_smoothing, rest",

@@ -24,6 +24,9 @@ from .rungs import r11_row_reuse as row_reuse
 from .rungs import r15_strategies as strategies
 from .scene import Scene
 
+# Strategies whose training is that of `finetune` once the images, or the weights of the classes, are given.
+SAME = ("mixup", "cutmix", "augmented", "balanced")
+
 
 @dataclass(frozen=True)
 class Climb:
@@ -92,7 +95,9 @@ class Climb:
             11: [lambda: row_reuse.check_row_reuse(scene)],
             15: [
                 *(lambda name=name: strategies.check_steps(scene, name) for name in strategies.STEPPED),
-                *(lambda name=name: strategies.check_lockstep(scene, name) for name in STRATEGIES),
+                *(lambda name=name: strategies.check_lockstep(scene, name) for name in STRATEGIES if name not in SAME),
+                lambda: strategies.check_mixed(scene, "mixup"),
+                lambda: strategies.check_clipped_step(scene),
                 lambda: strategies.check_smoothed_loss(scene),
                 lambda: strategies.check_unlocked(scene),
                 lambda: strategies.check_undone(scene),

@@ -84,7 +84,9 @@ def steps_of(scene, count, seed=0):
     return [(X[:half], y[:half]) if i % 3 == 2 else (X, y) for i, (X, y) in enumerate(found)]
 
 
-def train(framework, net, experiment, batches, scene, dtype="float64", epochs=None, keep=lambda step: True):
+def train(
+    framework, net, experiment, batches, scene, dtype="float64", epochs=None, keep=lambda step: True, tested=None
+):
     """Run the implementation's own loop, one batch per epoch (or `epochs` over all).
 
     -> an Epoch and the tensors for every step, step 0 first; None instead of the tensors where `keep(step)` says so.
@@ -93,7 +95,7 @@ def train(framework, net, experiment, batches, scene, dtype="float64", epochs=No
     def see(step):
         return NETS[framework].get_tensors(net) if keep(step) else None
 
-    return lockstep.train(framework, net, experiment, batches, scene.where.of(framework), dtype, epochs, see)
+    return lockstep.train(framework, net, experiment, batches, scene.where.of(framework), dtype, epochs, see, tested)
 
 
 def array(tensor):

@@ -17,6 +17,15 @@ def test_rung_15_single_steps(shallow, name, keep):
     keep(strategies.check_steps(shallow.scene, name))
 
 
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_rung_15_mixed_images(shallow, name, keep):
+    keep(strategies.check_mixed(shallow.scene, name))
+
+
+def test_rung_15_clipped_step(shallow, keep):
+    keep(strategies.check_clipped_step(shallow.scene))
+
+
 def test_rung_15_smoothed_loss(shallow, keep):
     keep(strategies.check_smoothed_loss(shallow.scene))
 
