@@ -12,6 +12,7 @@ from shared.errors import FailedRun, reason_of
 from shared.files import new_folder, write_atomically
 from shared.images.splits import Dataset, class_weights
 from shared.networks.source import Source
+from shared.runs.best import EndOfTraining, best_epoch, keep, kept, mean_loss, remove_kept, stopped
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
 from shared.runs.failures import explained
 from shared.runs.find import unfinished
@@ -73,6 +74,7 @@ def execute(
                 run.save()  # where the disk is full, the error that says so is the one to show
             if run.status in ("finished", "diverged"):
                 remove_checkpoints(run.folder)
+                remove_kept(run.folder)
     return run
 
 
@@ -140,7 +142,14 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end):
             probabilities = list(read_epoch_probabilities(run)[1][: done + 1])
     run.epochs = run.epochs[: done + 1] if going_on else []
     train_batches = data.train_iter(
-        dataset.train, experiment.size, experiment.batch_size, job.seed, job.draws, job.workers
+        dataset.train,
+        experiment.size,
+        experiment.batch_size,
+        job.seed,
+        job.draws,
+        job.workers,
+        experiment.mixing,
+        experiment.augmentation,
     )
     train_batches.epoch = done
     test_batches = data.test_iter(dataset.test, experiment.size, experiment.batch_size, job.workers)
@@ -148,6 +157,10 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end):
 
     def record(epoch: EpochMetrics):
         run.epochs.append({key: _finite(value) for key, value in epoch.numbers().items()})  # a diverged loss is null
+        if experiment.keep_best or experiment.patience:
+            run.epochs[-1]["test_loss"] = _finite(mean_loss(epoch.test_labels, epoch.test_probabilities))
+            if experiment.keep_best and best_epoch(run.epochs) == epoch.epoch:
+                keep(run.folder, nets.get_tensors(net))
         if epoch.epoch:
             write_checkpoint(run.folder, epoch.epoch, nets.get_tensors(net), training.get_trainer_tensors(trainer))
         if not job.numbers_only:
@@ -164,15 +177,23 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end):
                     f"{experiment.learning_rate:g}, {experiment.learning_rate * experiment.head_lr_mult:g} at the output layer: "
                     "it diverged. Give a lower --lr"
                 )
+        if stopped(experiment, run.epochs):
+            raise EndOfTraining
 
     run.status, run.error, run.finished, run.process = "running", None, None, this_process()
     run.save()
     weights = class_weights(dataset.train) if experiment.balance else None
-    training.train_fine_tuning(
-        net, watch(train_batches), test_batches, experiment, device, record, trainer, done, weights
-    )
+    if not stopped(experiment, run.epochs):
+        with contextlib.suppress(EndOfTraining):
+            training.train_fine_tuning(
+                net, watch(train_batches), test_batches, experiment, device, record, trainer, done, weights, job.seed
+            )
+    if experiment.keep_best:
+        run.kept_epoch = best_epoch(run.epochs)
+        nets.set_tensors(net, kept(run.folder))
+        last.clear()  # what is written below is what this network says
     if not job.numbers_only:
-        if not last:  # stopped after its last epoch, with only this to do
+        if not last:  # stopped after its last epoch with only this to do, or another epoch's network is kept
             last["probabilities"], last["labels"] = training.predict_probabilities(net, test_batches, device)
         path = run.folder / "test_probabilities.csv"
         write_probabilities(path, dataset.classes, dataset.test.names, last["labels"], last["probabilities"])
@@ -190,6 +211,9 @@ def _beating(watch, held):
 
         def __init__(self, batches):
             self.batches = batches
+
+        def __len__(self):
+            return len(self.batches)
 
         def __iter__(self):
             for batch in self.batches:

@@ -17,7 +17,7 @@ import torch_impl.adaptation
 import torch_impl.data
 import torch_impl.nets
 import torch_impl.training
-from shared.experiments import CHAPTER, Experiment
+from shared.experiments import EXPERIMENTS, STRATEGIES, Experiment
 from shared.images import feed
 from shared.images.splits import Dataset
 from shared.networks.source import Source
@@ -67,7 +67,7 @@ class Scene:
     where: Where = Where()
 
     def experiment(self, name) -> Experiment:
-        return replace(CHAPTER[name], size=self.size, batch_size=self.batch_size)
+        return replace((EXPERIMENTS | STRATEGIES)[name], size=self.size, batch_size=self.batch_size)
 
     def tolerance(self, cpu: float, gpu: float) -> float:
         """The one for this scene's devices. Where torch is on a GPU, that of the GPU: cuDNN adds up in another order."""
@@ -87,7 +87,9 @@ def steps_of(scene, count, seed=0):
     return [(X[:half], y[:half]) if i % 3 == 2 else (X, y) for i, (X, y) in enumerate(found)]
 
 
-def train(framework, net, experiment, batches, scene, dtype="float64", epochs=None, keep=lambda step: True):
+def train(
+    framework, net, experiment, batches, scene, dtype="float64", epochs=None, keep=lambda step: True, tested=None
+):
     """Run the implementation's own loop, one batch per epoch (or `epochs` over all).
 
     -> an Epoch and the tensors for every step, step 0 first; None instead of the tensors where `keep(step)` says so.
@@ -96,7 +98,7 @@ def train(framework, net, experiment, batches, scene, dtype="float64", epochs=No
     def see(step):
         return NETS[framework].get_tensors(net) if keep(step) else None
 
-    return lockstep.train(framework, net, experiment, batches, scene.where.of(framework), dtype, epochs, see)
+    return lockstep.train(framework, net, experiment, batches, scene.where.of(framework), dtype, epochs, see, tested)
 
 
 def array(tensor):
