@@ -35,10 +35,10 @@ def joined(devices, device, rank=None, address=None):
         yield Group(0, 1, devices, [mx.Context(device.device_type, i) for i in range(devices)]), device
 
 
-def part_iter(split, size, batch_size, seed, group, workers=0):
+def part_iter(split, size, batch_size, seed, group, workers=0, mixing="none", augmentation="plain"):
     """As `train_iter` with shared draws, but of every batch only the part that is this process's."""
     sampler = EpochOrder(seed, len(split))
-    images = DrawnViews(split, size, seed)
+    images = DrawnViews(split, size, seed, mixing, augmentation)
     if workers:
         _ = images[next(iter(sampler))]  # as in train_iter
     loader = gluon.data.DataLoader(

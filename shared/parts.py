@@ -53,6 +53,15 @@ def check_parts(devices: int, images: int, batch_size: int, size: int, tested: i
         raise UserError(f"{tested} test images cannot be shared out among {devices} devices")
 
 
+def check_shared(experiment):
+    """Raise UserError for what an experiment does that several devices do not do as one would."""
+    for name, value in (("optimizer", "sgd"), ("clip_norm", 0), ("dropout", 0), ("patience", 0)):
+        if getattr(experiment, name) != value:
+            raise UserError(
+                f"{experiment.name} has {name} {getattr(experiment, name)}, which --devices does not share out"
+            )
+
+
 class PartOrder:
     """A loader's batch sampler: of every batch of `order` the part that is `group`'s process's."""
 

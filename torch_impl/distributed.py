@@ -42,11 +42,11 @@ def joined(devices, device, rank=None, address=None):
         torch.distributed.destroy_process_group()
 
 
-def part_iter(split, size, batch_size, seed, group, workers=0):
+def part_iter(split, size, batch_size, seed, group, workers=0, mixing="none", augmentation="plain"):
     """As `train_iter` with shared draws, but of every batch only the part that is this process's."""
     sampler = EpochOrder(seed, len(split))
     loader = DataLoader(
-        DrawnViews(split, size, seed),
+        DrawnViews(split, size, seed, mixing, augmentation),
         batch_sampler=PartOrder(sampler, batch_size, group),
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,

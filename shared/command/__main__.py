@@ -3,7 +3,16 @@
 import os
 import sys
 
-from shared.command import cluster, compare, exercise, export, look, run, use  # noqa: F401 (each adds its subcommands)
+from shared.command import (  # noqa: F401 (each adds its subcommands)
+    cluster,
+    compare,
+    exercise,
+    export,
+    look,
+    run,
+    score,
+    use,
+)
 from shared.command.app import app
 from shared.errors import guarded
 from shared.files import user_path

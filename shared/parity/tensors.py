@@ -21,6 +21,7 @@ RUNGS = {
     12: "accuracy",
     13: "the book",
     14: "devices",
+    15: "strategies",
 }
 
 

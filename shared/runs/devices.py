@@ -80,7 +80,9 @@ class Devices:
     def batches(self, job, dataset):
         """Training batches and test images of this process: its parts."""
         data, e = implementation(job.framework, "data"), job.experiment
-        epochs = self.kit.part_iter(dataset.train, e.size, e.batch_size, job.seed, self.group, job.workers)
+        epochs = self.kit.part_iter(
+            dataset.train, e.size, e.batch_size, job.seed, self.group, job.workers, e.mixing, e.augmentation
+        )
         tested = dataset.test.take(range(len(dataset.test))[self._tested(len(dataset.test))])
         return epochs, data.test_iter(tested, e.size, e.batch_size, job.workers)
 
@@ -216,6 +218,7 @@ def help_with(job, dataset, source):
 def take_part(job, dataset, source, devices: Devices):
     """Train as the process does that records the run, on other parts of the batches, and record nothing."""
     training, experiment = implementation(job.framework, "training"), job.experiment
+    dataset = dataset.trained_on(experiment.train_images)
     net = target_net(job.framework, experiment, source, dataset, job.seed, job.draws)
     done = devices.done(0)
     devices.given(net, done)
@@ -229,4 +232,6 @@ def take_part(job, dataset, source, devices: Devices):
         devices.whole(epoch, len(dataset.train), dataset.test.labels)
 
     weights = class_weights(dataset.train) if experiment.balance else None
-    training.train_fine_tuning(net, batches, test_batches, experiment, devices.device, hand_in, trainer, done, weights)
+    training.train_fine_tuning(
+        net, batches, test_batches, experiment, devices.device, hand_in, trainer, done, weights, job.seed
+    )

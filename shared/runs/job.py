@@ -11,7 +11,7 @@ from shared.images.folders import load_dataset
 from shared.images.splits import Dataset
 from shared.networks.reading import load_source
 from shared.networks.source import Source
-from shared.parts import check_parts
+from shared.parts import check_parts, check_shared
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,12 @@ class Job:
     def check(self, dataset: Dataset, source: Source):
         """Raise UserError for what can be refused before anything is trained."""
         e = self.experiment
+        if (e.keep_best or e.patience) and not self.holdout:
+            raise UserError(
+                "--keep-best and --patience choose an epoch by images that are held out, never by test images: give --holdout too"
+            )
+        if (e.mixing != "none" or e.augmentation != "plain") and self.draws != SHARED:
+            raise UserError(f"{e.name}: images are mixed and augmented by shared draws only; leave out --draws own")
         if e.row is not None:
             source.row(e.row)
             _ = dataset.hotdog_slot  # refuses where there is no such class
@@ -59,8 +65,8 @@ class Job:
                 f"the last of {len(dataset.train)} training images would be a batch by itself, and at {e.size} pixels that "
                 "leaves batch normalisation one value per channel: choose another --batch-size"
             )
-
         if self.devices > 1:
+            check_shared(e)
             check_parts(self.devices, len(dataset.train), e.batch_size, e.size, len(dataset.test))
 
     def identity(self, dataset: Dataset, source: Source) -> dict:
