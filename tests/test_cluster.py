@@ -270,8 +270,9 @@ def test_a_worker_offers_what_is_installed(monkeypatch):
 
 
 def test_without_dask_or_a_scheduler_it_is_one_line(monkeypatch):
-    with pytest.raises(UserError, match="no Dask scheduler answers at nonsense://x"), cluster.connected("nonsense://x"):
-        pass
+    for address in ("nonsense://x", "here", "tcp://127.0.0.1:1", "127.0.0.1:1", "tcp://127.0.0.1:99999"):
+        with pytest.raises(UserError, match=f"no Dask scheduler answers at {address} "), cluster.connected(address):
+            pass
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UserError, match=r"needs Dask: uv sync --extra cluster"), cluster.connected("local"):
         pass

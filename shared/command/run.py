@@ -69,6 +69,7 @@ def strategies(
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     seed: SeedOption = (0,),
     device: DeviceOption = Device.auto,
+    cluster: ClusterOption = None,
     out: OutOption = Path("runs"),
 ):
     """Other ways to transfer, beside fine-tuning, on the drawn images in both frameworks: two to three minutes."""
@@ -79,10 +80,10 @@ def strategies(
         return [experiments.experiment(name, preset, num_epochs=epochs) for name in names]
 
     say(f"Other ways to transfer on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
-    sys.exit(on_drawings("strategies", chosen, framework, seed, Draws.shared, device, out))
+    sys.exit(on_drawings("strategies", chosen, framework, seed, Draws.shared, device, out, cluster))
 
 
-def on_drawings(name, chosen, framework, seed, draws, device, out) -> int:
+def on_drawings(name, chosen, framework, seed, draws, device, out, cluster=None) -> int:
     """Train what `chosen(preset)` gives on the drawn images, both frameworks at once, and show it. Returns the exit code.
 
     name: of the folder that is made below `out`.
@@ -105,7 +106,7 @@ def on_drawings(name, chosen, framework, seed, draws, device, out) -> int:
         for e in wanted
         for s in seed
     ]
-    code = launch(jobs, together=True)
+    code = launch(jobs, together=True, cluster=cluster)
     found = [r for r in read_runs(folder) if r.status == "finished"]
     if found:
         from shared.runs.curves import plot_runs

@@ -11,7 +11,9 @@ import json
 import logging
 import queue
 import signal
+import socket
 import time
+import urllib.parse
 import uuid
 from dataclasses import asdict
 from pathlib import Path
@@ -53,12 +55,22 @@ def connected(address: str, frameworks=("gluon", "torch")):
         try:
             if address == LOCAL:
                 address = stack.enter_context(_local(distributed, frameworks))
+            _knock(address)
             client = stack.enter_context(distributed.Client(address, timeout=10, set_as_default=False))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(
                 f"no Dask scheduler answers at {address} ({reason_of(error)}): give tcp://HOST:PORT or local"
             ) from None
         yield client
+
+
+def _knock(address):
+    """Raise OSError or ValueError where nobody listens: Dask's client asks again and again, and ends with a traceback."""
+    if isinstance(address, str):
+        place = urllib.parse.urlsplit(address if "://" in address else f"tcp://{address}")
+        if place.scheme not in ("tcp", "tls") or not place.port:
+            raise ValueError("no address of a scheduler")
+        socket.create_connection((place.hostname, place.port), timeout=10).close()
 
 
 @contextlib.contextmanager
