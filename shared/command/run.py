@@ -221,9 +221,8 @@ def run(
     ]
     for job in jobs:  # all that can be refused is refused before anything is trained
         job.check(dataset, network)
-        if resume:
-            refuse_changed(job, dataset, network)
     if resume:
+        refuse_changed(jobs, dataset, network)
         finished = completed_runs(jobs, read_runs(out), dataset, network) if out.is_dir() else {}
         for done in finished.values():
             say(f"{done.folder} is finished already")

@@ -27,10 +27,12 @@ from shared.runs.tables import plural
 class Bench:
     """Where an exercise is carried out: its folder, its settings, and what trains and measures when something is not there.
 
-    overrides: fields of every Experiment (size, batch size …). epochs: instead of the exercise's own number. launch(tasks, holdout)
-    trains {framework: [(Experiment, seed)]}, and inspect(name, frameworks) measures; without them only records are read.
-    fingerprints: of the images ("data", "held out" where some of the training images are) and of the "source" network, which
-    records must have. chance: accuracy of always answering the most frequent class. draws: of all runs, `shared` or `own`.
+    preset: one of PRESETS. changes: what it changes in the chapter's experiments; as it was when the exercise was done, for presets
+    move on and records stay. overrides: fields of every Experiment (size, batch size …). epochs: instead of the exercise's own
+    number. launch(tasks, holdout) trains {framework: [(Experiment, seed)]}, and inspect(name, frameworks) measures; without them
+    only records are read. fingerprints: of the images ("data", "held out" where some of the training images are) and of the
+    "source" network, which records must have. chance: accuracy of always answering the most frequent class. draws: of all runs,
+    `shared` or `own`.
     """
 
     folder: Path
@@ -44,10 +46,15 @@ class Bench:
     fingerprints: dict = field(default_factory=dict)
     launch: Callable | None = None
     inspect: Callable | None = None
+    changes: dict | None = None
+
+    def __post_init__(self):
+        if self.changes is None:
+            self.changes = experiments.PRESETS[self.preset]
 
     def experiment(self, name: str, **fields) -> Experiment:
-        """The experiment `name` under the bench's preset and overrides."""
-        return experiments.experiment(name, self.preset, **self.overrides | fields)
+        """The experiment `name` with the bench's changes and overrides."""
+        return experiments.experiment(name, **self.changes.get(name, {}) | self.overrides | fields)
 
     def train(self, arms: list[Experiment], holdout=0.0, seeds=None) -> dict[Experiment, dict[str, list[Run]]]:
         """{arm: {framework: its runs, one a seed}}: runs that are recorded, the others trained now.
@@ -112,14 +119,22 @@ class Bench:
         return records
 
 
-SETTINGS = ("preset", "seeds", "frameworks", "overrides", "epochs", "chance", "draws", "fingerprints")
+SETTINGS = ("preset", "changes", "seeds", "frameworks", "overrides", "epochs", "chance", "draws", "fingerprints")
+# What the presets were when records did not say.
+EARLIER = {
+    "resnet18_v1": {
+        "finetune": {"learning_rate": 0.003},
+        "frozen": {"learning_rate": 0.001},
+        "hotdog-row": {"learning_rate": 0.003},
+    }
+}
 
 
 def recorded(folder: Path) -> Bench:
     """The bench of the exercise whose records lie in `folder`. Raises UserError when there is none."""
     try:
         settings = json.loads((folder / "exercise.json").read_text(encoding="utf-8"))
-        settings = {"draws": OWN} | settings  # the first records did not say
+        settings = {"draws": OWN, "changes": EARLIER.get(settings["preset"])} | settings
         return Bench(folder, **{name: settings[name] for name in SETTINGS})
     except FileNotFoundError:
         raise UserError(f"{folder} holds no exercise: it has no exercise.json") from None
