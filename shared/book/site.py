@@ -133,8 +133,8 @@ def page_text(chapter: str) -> tuple[str, list[str]]:
 def _about():
     notebooks = " and ".join(f"[{NAMES[f]}](notebooks/chapter-{f}.ipynb)" for f in FRAMEWORKS)
     return (
-        f"*Every pair of excerpts can be read in Gluon, in PyTorch, or {SIDE_BY_SIDE}: what you choose at one holds for all of them. "
-        f"The chapter as a notebook, to open inside the project: {notebooks}.*\n"
+        f"*Every pair of excerpts can be read in Gluon, in PyTorch, or {SIDE_BY_SIDE}: what you choose at one holds for "
+        f"all of them. The chapter as a notebook, to open inside the project: {notebooks}.*\n"
     )
 
 
