@@ -25,6 +25,11 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.user_properties += [("tried", list(mark.args)) for mark in item.iter_markers("tried")]
+
+
 def pytest_terminal_summary(terminalreporter, config):
     if not hasattr(config, "workerinput"):  # one of several test processes has seen a part only
         ledger.summarise(terminalreporter, config)

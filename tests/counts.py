@@ -1,7 +1,7 @@
 """What the tests tried, counted at the end of `pytest`: bad inputs, kill points, planted faults.
 
-A test says so with `record_property("tried", "bad inputs")`, or `["kill points", 20]` where it tries several. The counts are
-printed in another process than the tests run in.
+A test says so with the mark `tried("bad inputs")`, or `tried("kill points", 20)` where it tries several. The counts are printed in
+another process than the tests run in, so they travel as properties (conftest.py).
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ def counted(reports) -> dict[str, tuple[int, int]]:
     for report in reports:
         for name, value in report.user_properties:
             if name == "tried":
-                what, number = (value, 1) if isinstance(value, str) else value
+                what, number = (*value, 1)[:2]
                 tried[what] += number
                 failed[what] += number * bool(report.failed)
     return {what: (tried[what], failed[what]) for what in tried}

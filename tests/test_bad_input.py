@@ -107,8 +107,8 @@ def call(command, monkeypatch):
     ROWS,
     ids=[f"{i}: {row.command.replace(ON, '…').replace('parity', 'p.')[:80]!r}" for i, row in enumerate(ROWS, 1)],
 )
-def test_one_line_the_right_code_and_nothing_left_behind(row, folder, monkeypatch, capfd, record_property):
-    record_property("tried", "bad inputs")
+@pytest.mark.tried("bad inputs")
+def test_one_line_the_right_code_and_nothing_left_behind(row, folder, monkeypatch, capfd):
     before = contents(folder)
     capfd.readouterr()
     code = call(row.command, monkeypatch)

@@ -22,6 +22,7 @@ from shared.images.download import download, extract
 from shared.images.folders import load_dataset
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.tried("troubles of a download")
 
 
 class _Server(http.server.BaseHTTPRequestHandler):

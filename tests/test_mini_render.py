@@ -190,6 +190,7 @@ def test_of_two_processes_one_draws_and_the_other_finds_it(tmp_path):
     assert sorted(out for out, _ in done) == ["0\n", "320\n"], done
 
 
+@pytest.mark.tried("kill points")
 def test_after_a_kill_nothing_goes_on_drawing_and_the_next_one_draws_it_all(tmp_path):
     first = draw_in_another_process(tmp_path)
     partial = tmp_path / f".mini-target-v{VERSION}.partial"

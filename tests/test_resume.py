@@ -80,7 +80,13 @@ MOMENTS += tuple(f"before {what}" for what in ("write_epoch_probabilities", "wri
 
 
 @pytest.mark.parametrize(
-    ("framework", "moments"), [("gluon", ("batch 5",)), ("torch", ("batch 2", "before write_epoch_probabilities"))]
+    ("framework", "moments"),
+    [
+        pytest.param("gluon", ("batch 5",), marks=pytest.mark.tried("kill points", 1)),
+        pytest.param(
+            "torch", ("batch 2", "before write_epoch_probabilities"), marks=pytest.mark.tried("kill points", 2)
+        ),
+    ],
 )
 def test_killed_runs_end_as_if_never_stopped(framework, moments, images, thin_file, tmp_path):
     folders = [
@@ -111,6 +117,7 @@ def same(resumed, whole):
 
 
 @pytest.mark.slow
+@pytest.mark.tried("kill points", 12)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_kill_9_at_random_moments(framework, images, thin_file, tmp_path):
     """Twelve kills in each framework, at random times from the process's start to its end, the moments of MOMENTS among them."""
@@ -190,9 +197,10 @@ def test_a_changed_job_is_refused_with_the_first_difference(job, changes, words)
     stopped(job)
     changed = replace(job, **changes)
     dataset, source = load_dataset(job.data), load_source(job.source)
-    refuse_changed(job, dataset, source)
+    refuse_changed([job], dataset, source)
     with pytest.raises(UserError, match=words):
-        refuse_changed(changed, dataset, source)
+        refuse_changed([changed], dataset, source)
+    refuse_changed([changed, job], dataset, source)  # several rates at once: one of them is what stopped
     assert unfinished(changed, dataset, source) is None
 
 
@@ -205,7 +213,7 @@ def test_other_images_make_another_job(job, tmp_path):
     difference = first_difference(job.identity(load_dataset(job.data), source), job.identity(dataset, source))
     assert difference.startswith("images")
     with pytest.raises(UserError, match="images"):
-        refuse_changed(job, load_dataset(job.data), source)
+        refuse_changed([job], load_dataset(job.data), source)
 
 
 def test_a_run_that_goes_on_is_nobody_elses(job):

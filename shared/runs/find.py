@@ -37,15 +37,18 @@ def unfinished(job: Job, dataset: Dataset, source: Source) -> Run | None:
     return next((run for run in reversed(_stopped(job, dataset)) if identity_of(run) == wanted), None)
 
 
-def refuse_changed(job: Job, dataset: Dataset, source: Source):
-    """Raise UserError where unfinished runs bear the job's name, and none of them is this job: with the first difference."""
-    stopped = _stopped(job, dataset)
-    if stopped and unfinished(job, dataset, source) is None:
-        run = stopped[-1]
-        difference = first_difference(job.identity(dataset, source), identity_of(run))
-        raise UserError(
-            f"--resume: {run.folder} is another job ({difference}). Give the settings it had, or leave out --resume to begin anew"
-        )
+def refuse_changed(jobs: list[Job], dataset: Dataset, source: Source):
+    """Raise UserError where unfinished runs bear a job's name, and none of them is one of `jobs`: with the first difference."""
+    wanted = [job.identity(dataset, source) for job in jobs]
+    for job, identity in zip(jobs, wanted, strict=True):
+        stopped = _stopped(job, dataset)
+        if stopped and not any(identity_of(run) in wanted for run in stopped):
+            run = stopped[-1]
+            difference = first_difference(identity, identity_of(run))
+            raise UserError(
+                f"--resume: {run.folder} is another job ({difference}). "
+                "Give the settings it had, or leave out --resume to begin anew"
+            )
 
 
 def _stopped(job, dataset):

@@ -81,4 +81,7 @@ def _interrupt(number, frame):
 
 def _child(work, *arguments):
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(guarded(lambda: work(*arguments), interrupted=""))
+    code = guarded(lambda: work(*arguments), interrupted="")
+    # torch watches for the end of processes that load images; of those that are ended now, for this one ends, it would complain.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    sys.exit(code)

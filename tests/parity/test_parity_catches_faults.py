@@ -20,6 +20,7 @@ def test_parity_holds_without_a_fault(shallow):
     shallow.climb()
 
 
+@pytest.mark.tried("planted faults")
 @every_fault
 def test_parity_catches(fault, shallow):
     with planted(fault), pytest.raises(Mismatch) as caught:
