@@ -149,3 +149,8 @@ def image_batch(files, size):
     """Image files as one batch of unknown classes, as in `test_iter`: X (N, 3, size, size) float32, y (N,) all -1."""
     X = np.stack([test_augs(size)(image.imread(str(file))) for file in files])
     return X, np.full(len(files), -1, dtype="int32")
+
+
+def as_batch(X, y):
+    """NumPy's X (N, 3, size, size) and y (N,) as `test_iter` gives them: X in its own dtype, y int32, on the CPU."""
+    return np.array(X, dtype=X.dtype), np.array(y, dtype="int32")

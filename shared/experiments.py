@@ -33,7 +33,8 @@ class Experiment:
     classes get then, one of shared.networks.rows.OTHER_ROWS.
     learning_rate: of the features, for the mean loss of a batch. head_lr_mult: the output layer's rate in multiples
     of it. weight_decay: of every trained tensor, multiplied by that tensor's rate. size: side of the crop in pixels.
-    balance: weigh the losses so that every class counts the same, however many images it has. stage_decay: every stage below
+    balance: weigh the losses so that every class counts the same, however many images it has. train_images: train on this many
+    of the training images at most, the classes in equal parts; None for all. Test images stay. stage_decay: every stage below
     layer4 at this multiple of the rate of the one above it. schedule: of the rate, one of shared.strategies.SCHEDULES.
     label_smoothing: the share of each label that is spread over all classes. optimizer: `sgd`, without momentum, or `adamw`.
     clip_norm: the most that all gradients together may measure, 0 for no limit. mixing: `mixup` or `cutmix` of images, or `none`.
@@ -55,6 +56,7 @@ class Experiment:
     num_epochs: int = 5
     size: int = 224
     balance: bool = False
+    train_images: int | None = None
     stage_decay: float = 1.0
     schedule: str = "constant"
     label_smoothing: float = 0.0
@@ -98,6 +100,9 @@ class Experiment:
         for name, least, most in (("batch_size", 1, 100_000), ("num_epochs", 0, 100_000), ("size", 32, 4096)):
             if not least <= getattr(self, name) <= most:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}, and at most {most}")
+
+        if self.train_images is not None and self.train_images < 2:
+            raise UserError(f"train_images is {self.train_images}; it must be at least 2, one of each class")
 
     @property
     def frozen(self) -> bool:
@@ -155,8 +160,8 @@ PRESETS = {
     "chapter": {},
     # The pooled features of resnet18_v1 have a norm of about 29 on photographs, so the chapter's rate of 0.1 at the output layer
     # is far above what that layer's curvature bears: accuracies swing by ten points from one epoch to the next. Swept on held-out
-    # *training* photographs at 96 px, three seeds; the table and the rule: shared/book/sweep.py.
-    # The strategies have the rate of `finetune`, so that a comparison with it shows the one thing that they change.
+    # *training* photographs at 96 px, three seeds; the table and the rule: shared/book/sweep.py. The strategies have the rate of
+    # `finetune`, so that a comparison with it shows the one thing that they change.
     "resnet18_v1": {name: {"learning_rate": 0.001} for name in STRATEGIES if name != "adamw"}
     | {
         "finetune": {"learning_rate": 0.001},

@@ -155,3 +155,8 @@ def image_batch(files, size):
     """Image files as one batch of unknown classes, as in `test_iter`: X (N, 3, size, size) float32, y (N,) all -1."""
     X = torch.stack([test_augs(size)(default_loader(file)) for file in files])
     return X, torch.full((len(files),), -1)
+
+
+def as_batch(X, y):
+    """NumPy's X (N, 3, size, size) and y (N,) as `test_iter` gives them: X in its own dtype, y int64, on the CPU."""
+    return torch.from_numpy(X), torch.from_numpy(y.astype("int64"))

@@ -34,14 +34,21 @@ class Diverged(FailedRun):
 
 
 def execute(
-    job: Job, dataset: Dataset, source: Source, watch=lambda batches: batches, on_epoch=lambda epoch: None
+    job: Job,
+    dataset: Dataset,
+    source: Source,
+    watch=lambda batches: batches,
+    on_epoch=lambda epoch: None,
+    on_end=lambda run, net, device: None,
 ) -> Run:
     """Carry out `job` on its images and source network, and record it in a folder below `job.out`. Returns the finished run.
 
-    watch: wraps the training batches (for a progress bar). on_epoch: called with each EpochMetrics once it is recorded. When
+    watch: wraps the training batches (for a progress bar). on_epoch: called with each EpochMetrics once it is recorded. on_end:
+    called with the run, the trained network and its device, before the run counts as finished; it may use the network up. When
     anything goes wrong the record keeps the epochs it had, with status `failed` or `interrupted`, and the error goes on;
     `hotdog run --resume` goes on from there. Raises Diverged, with status `diverged`, where the loss explodes.
     """
+    dataset = dataset.trained_on(job.experiment.train_images)
     job.check(dataset, source)
     parts = {name: implementation(job.framework, name) for name in ("data", "nets", "training")}
     device, about = parts["training"].choose_device(job.device)
@@ -50,7 +57,7 @@ def execute(
         run = _begin(job, dataset, source, device, about)
     with Held(run.folder) as held:
         try:
-            _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch)
+            _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch, on_end)
         except BaseException as caught:
             kinds = {Diverged: "diverged", KeyboardInterrupt: "interrupted"}
             run.status = kinds.get(type(caught), "failed")
@@ -119,7 +126,7 @@ def _begin(job, dataset, source, device, about) -> Run:
     return run
 
 
-def _train(job, dataset, source, run, parts, device, watch, on_epoch):
+def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end):
     """Train from where `run` stands to the end, and write what remains."""
     data, nets, training = parts["data"], parts["nets"], parts["training"]
     experiment = job.experiment
@@ -193,6 +200,7 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch):
         tensors = nets.get_tensors(net)
         write_atomically(run.folder / "weights.safetensors", lambda path: save_file(tensors, path))
     run.memory["peak_mib"] = peak_memory_mib()
+    on_end(run, net, device)
     if run.status != "diverged":
         run.status = "finished"
 

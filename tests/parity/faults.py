@@ -11,6 +11,7 @@ from .planting import fault
 
 GLUON_DATA, TORCH_DATA = "gluon_impl/data.py", "torch_impl/data.py"
 GLUON_NETS, TORCH_NETS = "gluon_impl/nets.py", "torch_impl/nets.py"
+GLUON_ADAPTATION, TORCH_ADAPTATION = "gluon_impl/adaptation.py", "torch_impl/adaptation.py"
 GLUON_TRAINING, TORCH_TRAINING = "gluon_impl/training.py", "torch_impl/training.py"
 GLUON_STRATEGIES, TORCH_STRATEGIES = "gluon_impl/strategies.py", "torch_impl/strategies.py"
 RESNET_V2 = "torch_impl/resnet_v2.py"
@@ -307,6 +308,59 @@ FAULTS = (
     fault(
         "use_global_stats forgotten", GLUON_NETS, 10, "gluon, locked: loss in training and in evaluation",
         '["use_global_stats"] = lock_batch_norm and kept', '["use_global_stats"] = False',
+    ),
+    # adapting at test time
+    fault(
+        "entropy maximised", GLUON_ADAPTATION, 9, "Tent: predictions: batch 2 is the first",
+        "entropy = -(np.exp(log_p)", "entropy = (np.exp(log_p)",
+    ),
+    fault(
+        "entropy summed over the batch", TORCH_ADAPTATION, 9, "Tent: predictions: batch 2 is the first",
+        "entropy.mean().backward()", "entropy.sum().backward()",
+    ),
+    fault(
+        "the output layer adapted too", TORCH_ADAPTATION, 9, "torch: what Tent must not change: output.weight",
+        "    for param in adapted:", "    adapted += net.output.parameters()\n    for param in adapted:",
+    ),
+    fault(
+        "convolutions adapted too", GLUON_ADAPTATION, 9, "gluon: what Tent must not change: features.conv1.weight",
+        'param.grad_req = "null"', "pass", "gluon.Trainer(adapted, ", "gluon.Trainer(net.collect_params(), ",
+    ),
+    fault(
+        "scale and shift of the first layer of v2 adapted", TORCH_ADAPTATION, 9,
+        "torch: what Tent must not change: features.bn0.weight",
+        "adapted += [p for p in module.parameters() if p.requires_grad]", "adapted += module.parameters()",
+    ),
+    fault(
+        "scales adapted without shifts", GLUON_ADAPTATION, 9, "gluon: Tent has not adapted features.bn1.bias",
+        "for param in (block.gamma, block.beta):", "for param in (block.gamma,):",
+    ),
+    fault(
+        "running statistics that move at test time", TORCH_ADAPTATION, 9,
+        "torch: what Tent must not change: features.bn0.running_mean",
+        "module.track_running_stats = False", "pass",
+    ),
+    fault(
+        "running statistics that move in the backward pass", GLUON_ADAPTATION, 9,
+        "gluon: what Tent must not change: features.bn1.running_mean",
+        'block._kwargs["momentum"] = 1.0', "pass",
+    ),
+    fault(
+        "settings of batch normalisation changed after compiling", GLUON_ADAPTATION, 9,
+        "gluon: what Tent must not change: features.bn1.running_mean",
+        "net.hybridize(static_alloc=True)", "pass",
+    ),
+    fault(
+        "running statistics used at test time", TORCH_ADAPTATION, 9, "Tent: predictions: batch 1 is the first",
+        "net.train()", "net.eval()",
+    ),
+    fault(
+        "predictions from after the step", TORCH_ADAPTATION, 9, "Tent: predictions: batch 1 is the first",
+        "outputs.append((log_p.detach()", "outputs.append((net(_to(device, X)).log_softmax(dim=1).detach()",
+    ),
+    fault(
+        "gradients of earlier batches added up", TORCH_ADAPTATION, 9, "Tent: predictions: batch 3 is the first",
+        "trainer.zero_grad()", "pass",
     ),
     # row reuse
     fault(

@@ -18,6 +18,7 @@ from .rungs import r05_gradients as gradients
 from .rungs import r06_effective_rates as effective_rates
 from .rungs import r07_one_step as one_step
 from .rungs import r08_trajectory as trajectory
+from .rungs import r09_adaptation as adaptation
 from .rungs import r09_batch_norm as batch_norm
 from .rungs import r10_frozen as frozen
 from .rungs import r11_row_reuse as row_reuse
@@ -90,6 +91,8 @@ class Climb:
             9: [
                 lambda: batch_norm.check_batch_norm(scene),
                 lambda: batch_norm.check_when_statistics_move(scene),
+                lambda: adaptation.check_tent(scene),
+                lambda: adaptation.check_batch_statistics(scene),
             ],
             10: [lambda: frozen.check_frozen(scene), lambda: frozen.check_locked(scene)],
             11: [lambda: row_reuse.check_row_reuse(scene)],
