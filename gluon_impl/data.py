@@ -10,7 +10,8 @@ from mxnet import gluon, image, np, npx
 from mxnet.gluon.data.vision import transforms
 
 from gluon_impl.training import seed_everything
-from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, view
+from shared.images.augment import augment
+from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, generator, mix, shares_of, square, view
 from shared.images.views import resized_side
 
 npx.set_np()
@@ -58,7 +59,7 @@ def image_folder(split, transform):
     return images.transform_first(transform)
 
 
-def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
+def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0, mixing="none", augmentation="plain"):
     """Augmented batches of `split`, an epoch each time: X (N, 3, size, size) float32, y (N,) int32.
 
     draws: `own` shuffles and augments with the generators of MXNet, NumPy and Python, which start anew from (seed, epoch);
@@ -66,7 +67,11 @@ def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
     not repeatable: the threads share one generator.
     """
     sampler = EpochOrder(seed, len(split))
-    images = DrawnViews(split, size, seed) if draws == SHARED else image_folder(split, train_augs(size))
+    images = (
+        DrawnViews(split, size, seed, mixing, augmentation)
+        if draws == SHARED
+        else image_folder(split, train_augs(size))
+    )
     if workers:
         _ = images[next(iter(sampler)) if draws == SHARED else 0]  # see test_iter
     loader = gluon.data.DataLoader(
@@ -89,8 +94,9 @@ def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
 class DrawnViews(gluon.data.Dataset):
     """The images of `split` as the shared streams draw them: [epoch, position] -> ((3, size, size) float32, class index)."""
 
-    def __init__(self, split, size, seed):
+    def __init__(self, split, size, seed, mixing="none", augmentation="plain"):
         self.items, self.size, self.seed = split.items, size, seed
+        self.mixing, self.augmentation, self.classes = mixing, augmentation, max(split.labels) + 1
         self.finish = transforms.Compose([transforms.ToTensor(), normalize])
 
     def __len__(self):
@@ -98,13 +104,32 @@ class DrawnViews(gluon.data.Dataset):
 
     def __getitem__(self, key):
         epoch, position = key
+        X, label = self._view(epoch, position)
+        if self.mixing == "none":
+            return X, label
+        drawn = mix(self.seed, epoch, position, len(self), self.mixing)
+        other, its_label = self._view(epoch, drawn.partner)
+        share = drawn.share
+        if self.mixing == "mixup":
+            X = share * X + (1 - share) * other
+        else:
+            left, top, side = square(drawn, self.size)
+            X[:, top : top + side, left : left + side] = other[:, top : top + side, left : left + side]
+            share = 1 - (side / self.size) ** 2
+        return X, shares_of(self.classes, label, its_label, share)
+
+    def _view(self, epoch, position):
         file, label = self.items[position]
         pixels = image.imread(file)
         drawn = view(self.seed, epoch, position, pixels.shape[1], pixels.shape[0])
         region = (drawn.left, drawn.top, drawn.width, drawn.height)
         # bilinear, as RandomResizedCrop does
         pixels = image.fixed_crop(pixels, *region, (self.size, self.size), interp=1)
-        return self.finish(np.flip(pixels, axis=1) if drawn.mirrored else pixels), label
+        pixels = np.flip(pixels, axis=1) if drawn.mirrored else pixels
+        if self.augmentation == "strong":
+            rng = generator(self.seed, "augment", epoch, position)
+            pixels = np.array(augment(pixels.asnumpy(), rng), dtype="uint8")
+        return self.finish(pixels), label
 
 
 def test_iter(split, size, batch_size, workers=0):
@@ -124,3 +149,8 @@ def image_batch(files, size):
     """Image files as one batch of unknown classes, as in `test_iter`: X (N, 3, size, size) float32, y (N,) all -1."""
     X = np.stack([test_augs(size)(image.imread(str(file))) for file in files])
     return X, np.full(len(files), -1, dtype="int32")
+
+
+def as_batch(X, y):
+    """NumPy's X (N, 3, size, size) and y (N,) as `test_iter` gives them: X in its own dtype, y int32, on the CPU."""
+    return np.array(X, dtype=X.dtype), np.array(y, dtype="int32")

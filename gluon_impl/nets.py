@@ -16,6 +16,7 @@ from gluon_impl.resnet_v1b import ResNetV1b
 from shared.networks.architecture import check_tensors
 from shared.networks.names import canonical_from_gluon
 from shared.networks.rows import reused_output
+from shared.strategies import is_kept, is_trained
 
 npx.set_np()
 
@@ -59,20 +60,23 @@ def scratch_net(architecture, classes):
     return net
 
 
-def freeze_features(net, lock_batch_norm=False):
-    """Keep every bit of the features as it is, running statistics included; only the output layer will be trained.
+def freeze_features(net, lock_batch_norm=False, below="output"):
+    """Keep every bit of what lies below the stage `below` as it is, running statistics included; from there on all is trained.
 
-    lock_batch_norm: training normalises by the running statistics too, as evaluation does; else by the batch.
+    lock_batch_norm: training normalises by the running statistics there too, as evaluation does; else by the batch. Called again
+    with a lower stage it sets free what it kept; hybridize the network again then, for what was compiled does not notice.
     """
+    names = {param: name for name, param in _named_params(net).items()}
+    for param, name in names.items():
+        param.grad_req = "write" if is_trained(name, below) else "null"
+
     # On the CPU running statistics move in the backward pass, which no longer reaches the features. On the GPU (cuDNN) they
     # move in the forward pass, so their share of the new batch is set to zero as well.
-    for param in net.features.collect_params().values():
-        param.grad_req = "null"
-
     def keep_statistics(block):
         if isinstance(block, nn.BatchNorm):
-            block._kwargs["momentum"] = 1.0
-            block._kwargs["use_global_stats"] = lock_batch_norm
+            kept = is_kept(names[block.gamma], below)
+            block._kwargs["momentum"] = 1.0 if kept else 0.9
+            block._kwargs["use_global_stats"] = lock_batch_norm and kept
 
     net.features.apply(keep_statistics)
 
@@ -81,6 +85,11 @@ def reuse_row(net, source, row, slot, other_row="mean"):
     """Put row `row` of the source's output layer (weight and bias) into row `slot` of `net`'s; see `reused_output`."""
     tensors = get_tensors(net)
     set_tensors(net, tensors | reused_output(source, row, slot, tensors, other_row))
+
+
+def named_parameters(net):
+    """{canonical name: parameter} of all that has a gradient in some experiment, in network order; no running statistics."""
+    return {name: param for name, param in _named_params(net).items() if "running_" not in name}
 
 
 def get_tensors(net):

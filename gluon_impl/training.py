@@ -14,9 +14,12 @@ import numpy
 from mxnet import autograd, gluon, np, npx
 
 from gluon_impl.devices import find_gpu
+from gluon_impl.nets import named_parameters
+from gluon_impl.strategies import clip_gradients, enter_phase, make_loss, outputs, set_rate
 from shared.device import Device
 from shared.epochs import EpochMetrics
 from shared.errors import UserError
+from shared.strategies import rate_multiple, stage_at
 
 npx.set_np()
 
@@ -46,43 +49,53 @@ def choose_device(wanted="auto"):
 def make_trainer(net, experiment, device):
     """What trains `net` on `device`: minibatch SGD at the experiment's rate, the output layer at `head_lr_mult` times it.
 
-    Weight decay reaches every trained tensor, biases and batch normalisation too.
+    Weight decay reaches every trained tensor, biases and batch normalisation too. What is frozen it knows as well, and trains once
+    it is set free.
     """
     _move(net, device)
-    for param in net.output.collect_params().values():
-        param.lr_mult = experiment.head_lr_mult
+    for name, param in named_parameters(net).items():
+        param.lr_mult = rate_multiple(name, experiment)  # the output layer's is `head_lr_mult`
     recipe = {"learning_rate": experiment.learning_rate, "wd": experiment.weight_decay}
-    return gluon.Trainer(net.collect_params(), "sgd", recipe)
+    return gluon.Trainer(net.collect_params(), experiment.optimizer, recipe)
 
 
 def train_fine_tuning(
-    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
+    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None, seed=0
 ):
     """Train what is not frozen by minibatch SGD on the mean cross-entropy, with what `make_trainer` gives.
 
     train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
     called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after
     `done` epochs with what `make_trainer` gave. class_weights: (classes,) factors of the images' losses, which are then averaged
-    over all images as before.
+    over all images as before. seed: of what training itself draws, for experiments with dropout.
     """
     trainer = trainer or make_trainer(net, experiment, device)
     net.hybridize(static_alloc=True)
-    loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    loss = make_loss(experiment)
     evaluate = _evaluator(net, test_batches, device, experiment.frozen)
     if done == 0:
         on_epoch(_metrics(evaluate(), epoch=0))
+    stage = stage_at(experiment.trained_from, 1)
     for epoch in range(done + 1, experiment.num_epochs + 1):
+        stage = enter_phase(net, experiment, epoch, stage)
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
-        for X, y in train_batches:
+        for step, (X, y) in enumerate(train_batches):
+            set_rate(trainer, experiment, epoch, step, train_batches)
             X, y = X.as_in_ctx(device), y.as_in_ctx(device)
             with autograd.record():
-                y_hat = net.output(_frozen_features(net, X)) if experiment.frozen else net(X)
+                y_hat = (
+                    net.output(_frozen_features(net, X))
+                    if stage == "output"
+                    else outputs(net, X, experiment, seed, epoch, step)
+                )
                 l = loss(y_hat, y)
                 if class_weights is not None:
                     l = l * np.array(class_weights, dtype=l.dtype, ctx=device)[y]
             l.backward()
+            clip_gradients(net, experiment, len(y))
             trainer.step(len(y))  # the mean over this batch, a short last one too
             loss_sum += float(l.sum())
+            y = y if y.ndim == 1 else y.argmax(axis=1)  # a mixed image counts as what there is most of in it
             correct += float((y_hat.argmax(axis=1).astype(y.dtype) == y).sum())
             count += len(y)
         npx.waitall()

@@ -188,3 +188,24 @@ def read_regular(path: Path, most: int | None = MOST_TEXT) -> bytes:
         if most is not None and len(content) > most:
             raise UserError(f"{path} has {os.fstat(file.fileno()).st_size:,} bytes; at most {most:,} are read")
         return content
+
+
+def check_replaceable(folder: Path, mark: str):
+    """Raise UserError unless `folder` is missing, empty, or one that we made: it holds a file `mark`. Asked before long work."""
+    if folder.is_dir() and (not any(folder.iterdir()) or (folder / mark).is_file()):
+        return
+    if os.path.lexists(folder):
+        raise UserError(f"{folder} is there and was not made by this command: name another folder with --out")
+
+
+def replace_folder(new: Path, folder: Path):
+    """Copy the folder `new` to `folder`, in place of what lies there; whoever looks finds the old one, or the new one whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        shutil.copytree(new, temporary / "new")
+        if folder.exists():
+            os.rename(folder, temporary / "old")
+        os.rename(temporary / "new", folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

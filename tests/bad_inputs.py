@@ -19,6 +19,8 @@ ON = "--data pictures --source thin.safetensors --size 32 --batch-size 5 --epoch
 RUN = f"run finetune {ON}"
 PARITY = "parity finetune --data pictures --source thin.safetensors --size 32 --epochs 1 --device cpu"
 
+SCORE = "score --data pictures --source thin.safetensors --device cpu"
+
 
 def group(what, *rows):
     return [Row(what, *row) for row in rows]
@@ -43,6 +45,9 @@ ROWS = [
         ("exercise one", 2, "one"),
         ("data", 2, "command"),
         ("data nosuch", 2, "nosuch"),
+        ("score nosuch", 2, "nosuch"),
+        ("score --data pictures --source thin.safetensors --source nosuch", 2, "nosuch"),
+        ("score --data pictures --source weights/cut.safetensors", 2, "cut.safetensors"),
         ("mini", 2, "command"),
         ("predict", 2, "IMAGE"),
         ("predict pictures/test/hotdog/000.png", 2, "--run"),
@@ -109,6 +114,9 @@ ROWS = [
         ("diverge --data pictures --source thin.safetensors --steps 1000000000", 2, "--steps … 1000000000"),
         ("diverge --data pictures --source thin.safetensors --lr nan", 2, "learning_rate … nan"),
         ("diverge --data pictures --source thin.safetensors --size 100000", 2, "size … 100000"),
+        (f"{SCORE} --size 8", 2, "size … 8"),
+        (f"{SCORE} --limit 1", 2, "limit … 1"),
+        (f"{SCORE} --batch-size 0", 2, "--batch-size … 0"),
         ("data show pictures --count 0", 2, "--count … 0"),
         ("data show pictures --count 1e9", 2, "--count … 1e9"),
         ("data show pictures --count 1000000000", 2, "--count … 1000000000"),
@@ -172,6 +180,10 @@ ROWS = [
         ("parity finetune --data nowhere --source thin.safetensors", 2, "nowhere"),
         ("exercise 1 --data sets/text --source thin.safetensors", 2, "z.jpg"),
         ("diverge --data sets/one-class --source thin.safetensors", 2, "two"),
+        ("score --data sets/one-class --source thin.safetensors", 2, "two"),
+        ("score --data sets/text --source thin.safetensors", 2, "z.jpg"),
+        ("score --data sets/no-train --source thin.safetensors", 2, "sets/no-train … train"),
+        ("score --data nowhere --source thin.safetensors", 2, "nowhere"),
     ),
     *group(
         "an image to predict that is none",

@@ -17,7 +17,7 @@ ROOMS = (
     + ("shared.device", "shared.nvidia", "shared.cuda_driver"),
     ("shared.images",),
     ("shared.networks",),
-    ("shared.experiments",),
+    ("shared.strategies", "shared.experiments"),
     ("gluon_impl",),
     ("torch_impl",),
     ("shared.runs",),

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from shared.exercises import freezing, hotdog_row, rates, tuning
+from shared.exercises import adapting, freezing, hotdog_row, rates, spoiled, strategy, tuning
 from shared.exercises.bench import Bench
 from shared.exercises.index import EXERCISES
 from shared.exercises.intervals import difference, each, end_of_sweep, listed, t_interval
@@ -15,9 +15,9 @@ from shared.runs.record import Run
 
 
 def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, seconds=2.0, peak=400.0, device="cpu"):
-    """A bench of two seeds whose runs have what `accuracy(framework, experiment, seed)` says in every epoch."""
+    """A bench of two seeds and 500 images whose runs have what `accuracy(framework, experiment, seed)` says in every epoch."""
 
-    def train(wanted, holdout_share=0.0, seeds=None):
+    def train(bench, wanted, holdout_share, seeds):
         def run(f, e, seed):
             value = holdout(e) if holdout_share else accuracy(f, e, seed)
             epochs = [{"epoch": 0, "test_accuracy": 0.5, "train_loss": None, "seconds": None}]
@@ -33,9 +33,14 @@ def made_up(tmp_path, accuracy, holdout=lambda e: 0.5, loss=lambda e: 0.5, secon
 
         return {e: {f: [run(f, e, s) for s in seeds or bench.seeds] for f in bench.frameworks} for e in wanted}
 
-    bench = Bench(tmp_path, "chapter", [0, 1], overrides={"size": 32})
-    bench.train = lambda arms, holdout=0.0, seeds=None: train(arms, holdout, seeds)
-    return bench
+    class Pretended(Bench):
+        def train(self, arms, holdout=0.0, seeds=None, measured=None, only=None):
+            return train(self, arms, holdout, seeds)
+
+        def names(self, wanted):
+            return wanted
+
+    return Pretended(tmp_path, "chapter", [0, 1], overrides={"size": 32}, images=500)
 
 
 def test_exercise_1_says_where_it_does_best_where_it_breaks_and_which_layer(tmp_path):
@@ -146,6 +151,88 @@ def test_exercise_4_says_what_the_row_is_worth(tmp_path):
     )
 
 
+SCORES = {"logme": -0.4, "leep": -0.3}
+
+
+def test_exercise_5_says_what_does_best_with_how_many_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(strategy, "STRATEGIES", ("frozen-locked", "finetune", "scratch", "not-there-yet"))
+    given = {name: experiment(name).learning_rate for name in strategy.strategies()}
+    assert list(given) == ["frozen-locked", "finetune", "scratch"]
+
+    def accuracy(f, e, seed):
+        assert e.learning_rate != given[e.name]  # another one was chosen
+        few = {"frozen-locked": 0.8, "finetune": 0.7 + 0.2 * seed, "scratch": 0.5}
+        many = {"frozen-locked": 0.8, "finetune": 0.9, "scratch": 0.91 if f == "torch" else 0.6}
+        return {50: few, 200: few, None: many}[e.train_images][e.name] + 0.01 * seed
+
+    def held_out(e):  # frozen features take the highest rate, the others the lowest
+        return e.learning_rate if e.name == "frozen-locked" else -e.learning_rate
+
+    bench = made_up(tmp_path, accuracy, holdout=held_out)
+    bench.measurement = lambda name: dict.fromkeys(FRAMEWORKS, SCORES)
+    report = report_on(strategy, bench)
+    text = " ".join(report.answer)
+    assert (
+        "With 50 training images frozen-locked does best (0.805; finetune is 0.0 ± 127.1 points behind, undecided) in Gluon"
+        in text
+    )
+    assert (
+        "With all 500 training images finetune does best (0.905; frozen-locked is 10.0 ± 0.0 points behind, decided) in"
+        in text
+    )
+    assert "scratch does best (0.915; finetune is 1.0 ± 0.0 points behind, decided) in PyTorch" in text
+    assert "with all 500 30.0 ± 0.0 (ahead) in Gluon and -1.0 ± 0.0 (behind) in PyTorch" in text
+    assert (
+        "of the source network on all 500 training images: LogME -0.400 in Gluon and -0.400 in PyTorch; LEEP -0.300"
+        in text
+    )
+    searched, found = report.tables
+    assert searched.header == ["strategy", "50", "200", "all 500"]
+    assert searched.rows[0][1] == "0.03 (0.030, highest)" and searched.rows[2][1] == "0.03 (-0.030, lowest)"
+    assert found.header[-2:] == ["Gluon, all 500", "PyTorch, all 500"] and found.rows[1][-1] == "0.905 ± 0.064"
+
+
+def spoiled_by(monkeypatch, accuracy):
+    """Let every run have been measured on spoiled images, with what `accuracy(run, images, arm)` says."""
+
+    def recorded(run):
+        mixed = {name: {arm: accuracy(run, name, arm) for arm in spoiled.ARMS} for name in spoiled.CORRUPTIONS}
+        return spoiled.Spoiled(mixed, {arm: accuracy(run, "class by class", arm) for arm in spoiled.ARMS})
+
+    monkeypatch.setattr(spoiled, "recorded", recorded)
+
+
+def test_exercise_6_says_what_spoils_what_helps_and_what_the_order_does(tmp_path, monkeypatch):
+    def accuracy(run, images, arm):
+        tent = arm.startswith("Tent")
+        if images == "class by class":
+            return 0.8 if arm == spoiled.AS_IT_IS else 0.52 if tent else 0.55
+        if images == "darkened":
+            helped = 0.7 + 0.1 * run.seed if run.framework == "torch" else 0.7
+            return 0.5 if arm == spoiled.AS_IT_IS else helped + 0.02 * tent
+        if images == "shifted":
+            return 0.6 if arm == spoiled.AS_IT_IS else 0.55
+        return 0.8
+
+    spoiled_by(monkeypatch, accuracy)
+    report = report_on(adapting, made_up(tmp_path, lambda f, e, seed: 0.8))
+    text = " ".join(report.answer)
+    assert "reaches 0.800 ± 0.000 in Gluon and 0.800 ± 0.000 in PyTorch on the test images as they are" in text
+    assert "darkened 30.0 ± 0.0 in Gluon and 30.0 ± 0.0 in PyTorch; noisy 0.0 ± 0.0 in Gluon" in text
+    assert "in points: darkened 20.0 ± 0.0 (better) in Gluon and 25.0 ± 63.5 (undecided) in PyTorch" in text
+    assert "shifted -5.0 ± 0.0 (worse) in Gluon" in text
+    assert "over both rates and all images, 0.0 to 2.0 points in Gluon" in text
+    assert "the seeds decide 2 of 8 for better and 0 for worse in Gluon" in text
+    assert (
+        "falls from 0.800 to 0.550 in Gluon and 0.800 to 0.550 in PyTorch, Tent at its higher rate from 0.800 to 0.520"
+        in text
+    )
+    rows = {(images, arm): cells for images, arm, *cells in report.tables[0].rows}
+    assert len(rows) == 16 and rows["darkened", spoiled.STATISTICS][2] == "20.0 ± 0.0"
+    assert rows["darkened", "Tent, rate 1"][2] == "2.0 ± 0.0" and rows["darkened", spoiled.AS_IT_IS][2:] == ["–", "–"]
+    assert [row[-2] for row in report.tables[1].rows] == ["–", "25.0 ± 0.0", "28.0 ± 0.0", "28.0 ± 0.0"]
+
+
 def test_intervals_are_students():
     # t(0.975, 2) = 4.303
     interval = t_interval([1.0, 2.0, 3.0])
@@ -181,11 +268,12 @@ def test_words_for_frameworks_rates_and_ends():
 
 @pytest.mark.parametrize("number", EXERCISES)
 @pytest.mark.parametrize("frameworks", [["gluon"], ["torch"], ["gluon", "torch"]])
-def test_every_caption_and_answer_is_whole_sentences_whatever_the_frameworks(number, frameworks, tmp_path):
+def test_every_caption_and_answer_is_whole_sentences_whatever_the_frameworks(number, frameworks, tmp_path, monkeypatch):
+    spoiled_by(monkeypatch, lambda run, images, arm: 0.7 + 0.01 * run.seed)
     rows = [{"label": name, "auc": 0.7, "accuracy": 0.6} for name in ("hotdog", "photocopier", "mug")]
     scores = {"hotdog": [1.0, 2.0], "other": [0.0, 1.0]}
     measured = {
-        "limit": 0.05,
+        "limit": 0.05, **SCORES,
         "images": 4, "hotdog": 0, "wrong": 1, "rows": rows,
         "fills": {rest: rows[0] for rest in ("mean", "nearest", "zero")},
         "scores": {"hotdog": scores, "photocopier": scores},

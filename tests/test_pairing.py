@@ -5,7 +5,7 @@ import ast
 import pytest
 from helpers import ROOT
 
-PAIRED = ("data", "nets", "training")
+PAIRED = ("adaptation", "data", "nets", "strategies", "training")
 FRAMEWORKS = ("gluon", "torch")
 
 

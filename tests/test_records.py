@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import UserError
-from shared.experiments import Experiment, completed
+from shared.experiments import Experiment, completed, translated
 from shared.runs.frameworks import FRAMEWORKS
 from shared.runs.record import SCHEMA, Run, read_probabilities, read_run, read_runs
 from shared.runs.schema import Framework, parse
@@ -39,7 +39,7 @@ def test_every_committed_record_reads_as_it_is_written():
         run = read_run(path.parent)
         for key, value in written.items():
             if key == "experiment":  # what was not there yet was as it is by default
-                assert run.experiment == dataclasses.asdict(Experiment(value["name"])) | value
+                assert run.experiment == dataclasses.asdict(Experiment(value["name"])) | translated(value)
             elif key != "schema":
                 assert getattr(run, key) == value, f"{path}: {key}"
         if "draws" not in written:
@@ -112,6 +112,8 @@ ABSENT = object()
         (("experiment", "size"), 8, "size is 8"),
         (("experiment", "learning_rate"), -1, "learning_rate is -1"),
         (("experiment", "frozen"), 0, "experiment.frozen is 0"),
+        (("experiment", "trained_from"), "top", "trained_from has 'top'"),
+        (("experiment", "trained_from"), "stem output", "go down"),
         (("framework",), "os", 'framework is "os"'),
         (("seed",), -1, "seed is -1"),
         (("seed",), 2**32, "seed is 4294967296"),

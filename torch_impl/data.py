@@ -15,7 +15,8 @@ from torchvision.datasets.folder import default_loader
 from torchvision.transforms import ConvertImageDtype, v2
 from torchvision.transforms.v2.functional import crop, horizontal_flip, pil_to_tensor, resized_crop
 
-from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, view
+from shared.images.augment import augment
+from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, generator, mix, shares_of, square, view
 from shared.images.views import resized_side
 from torch_impl.training import seed_everything
 
@@ -70,7 +71,7 @@ def image_folder(split, transform):
     return images
 
 
-def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
+def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0, mixing="none", augmentation="plain"):
     """Augmented batches of `split`, an epoch each time: X (N, 3, size, size) float32, y (N,) int64.
 
     draws: `own` shuffles and augments with PyTorch's generator, which starts anew from (seed, epoch); `shared` takes order and
@@ -79,7 +80,9 @@ def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
     """
     sampler = EpochOrder(seed, len(split))
     loader = DataLoader(
-        DrawnViews(split, size, seed) if draws == SHARED else image_folder(split, train_augs(size)),
+        DrawnViews(split, size, seed, mixing, augmentation)
+        if draws == SHARED
+        else image_folder(split, train_augs(size)),
         batch_size,
         shuffle=draws == OWN,
         sampler=sampler if draws == SHARED else None,
@@ -99,8 +102,9 @@ def train_iter(split, size, batch_size, seed=0, draws=OWN, workers=0):
 class DrawnViews(Dataset):
     """The images of `split` as the shared streams draw them: [epoch, position] -> ((3, size, size) float32, class index)."""
 
-    def __init__(self, split, size, seed):
+    def __init__(self, split, size, seed, mixing="none", augmentation="plain"):
         self.items, self.size, self.seed = split.items, size, seed
+        self.mixing, self.augmentation, self.classes = mixing, augmentation, max(split.labels) + 1
         self.finish = v2.Compose([ConvertImageDtype(torch.float32), normalize])
 
     def __len__(self):
@@ -108,13 +112,32 @@ class DrawnViews(Dataset):
 
     def __getitem__(self, key):
         epoch, position = key
+        X, label = self._view(epoch, position)
+        if self.mixing == "none":
+            return X, label
+        drawn = mix(self.seed, epoch, position, len(self), self.mixing)
+        other, its_label = self._view(epoch, drawn.partner)
+        share = drawn.share
+        if self.mixing == "mixup":
+            X = share * X + (1 - share) * other
+        else:
+            left, top, side = square(drawn, self.size)
+            X[:, top : top + side, left : left + side] = other[:, top : top + side, left : left + side]
+            share = 1 - (side / self.size) ** 2
+        return X, shares_of(self.classes, label, its_label, share)
+
+    def _view(self, epoch, position):
         file, label = self.items[position]
         pixels = pil_to_tensor(default_loader(file))
         drawn = view(self.seed, epoch, position, pixels.shape[2], pixels.shape[1])
         region = (drawn.top, drawn.left, drawn.height, drawn.width)
         # bilinear, as RandomResizedCrop does
         pixels = resized_crop(pixels, *region, [self.size, self.size], antialias=False)
-        return self.finish(horizontal_flip(pixels) if drawn.mirrored else pixels), label
+        pixels = horizontal_flip(pixels) if drawn.mirrored else pixels
+        if self.augmentation == "strong":
+            rng = generator(self.seed, "augment", epoch, position)
+            pixels = torch.from_numpy(augment(pixels.permute(1, 2, 0).numpy(), rng)).permute(2, 0, 1)
+        return self.finish(pixels), label
 
 
 def test_iter(split, size, batch_size, workers=0):
@@ -132,3 +155,8 @@ def image_batch(files, size):
     """Image files as one batch of unknown classes, as in `test_iter`: X (N, 3, size, size) float32, y (N,) all -1."""
     X = torch.stack([test_augs(size)(default_loader(file)) for file in files])
     return X, torch.full((len(files),), -1)
+
+
+def as_batch(X, y):
+    """NumPy's X (N, 3, size, size) and y (N,) as `test_iter` gives them: X in its own dtype, y int64, on the CPU."""
+    return torch.from_numpy(X), torch.from_numpy(y.astype("int64"))

@@ -11,10 +11,10 @@ from dataclasses import replace
 import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
-from torchvision.ops import FrozenBatchNorm2d
 
 from shared.networks.architecture import check_tensors
 from shared.networks.rows import reused_output
+from shared.strategies import is_kept, is_trained
 from torch_impl.resnet_v1 import BottleneckV1, ResNetV1
 from torch_impl.resnet_v2 import BasicBlockV2, BottleneckV2, ResNetV2
 
@@ -57,27 +57,39 @@ def scratch_net(architecture, classes):
     return net
 
 
-def freeze_features(net, lock_batch_norm=False):
-    """Keep every bit of the features as it is, running statistics included; only the output layer will be trained.
+def freeze_features(net, lock_batch_norm=False, below="output"):
+    """Keep every bit of what lies below the stage `below` as it is, running statistics included; from there on all is trained.
 
-    lock_batch_norm: training normalises by the running statistics too, as evaluation does; else by the batch.
+    lock_batch_norm: training normalises by the running statistics there too, as evaluation does; else by the batch. Called again
+    with a lower stage it sets free what it kept.
     """
-    net.features.requires_grad_(False)
-    # In train mode PyTorch moves running statistics whether or not gradients are wanted. Not tracking them stops that.
-    for module in list(net.features.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.BatchNorm2d):
-                child.track_running_stats = False
-                if lock_batch_norm:
-                    locked = FrozenBatchNorm2d(child.num_features, child.eps)
-                    locked.load_state_dict(child.state_dict())
-                    setattr(module, name, locked)
+    for name, param in net.named_parameters():
+        param.requires_grad_(is_trained(name, below))
+    for name, module in net.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            kept = is_kept(name, below)
+            # In train mode PyTorch moves running statistics whether or not gradients are wanted. Not tracking them stops that.
+            module.track_running_stats = not kept
+            module.__class__ = LockedBatchNorm2d if lock_batch_norm and kept else nn.BatchNorm2d
+            module.train(net.training)
+
+
+class LockedBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation that `net.train()` does not reach: it uses its running statistics in training too."""
+
+    def train(self, mode=True):
+        return super().train(False)
 
 
 def reuse_row(net, source, row, slot, other_row="mean"):
     """Put row `row` of the source's output layer (weight and bias) into row `slot` of `net`'s; see `reused_output`."""
     tensors = get_tensors(net)
     set_tensors(net, tensors | reused_output(source, row, slot, tensors, other_row))
+
+
+def named_parameters(net):
+    """{canonical name: parameter} of all that has a gradient in some experiment, in network order; no running statistics."""
+    return dict(net.named_parameters())
 
 
 def get_tensors(net):

@@ -11,12 +11,14 @@ import time
 
 import numpy
 import torch
-from torch import nn
 
 from shared.device import Device
 from shared.epochs import EpochMetrics
 from shared.errors import UserError
+from shared.strategies import rate_multiple, stage_at
 from torch_impl.devices import find_gpu
+from torch_impl.nets import named_parameters
+from torch_impl.strategies import clip_gradients, enter_phase, make_loss, outputs, set_rate
 
 # TF32 keeps 10 of float32's 23 bits of fraction; nothing computed with it could be compared with another framework.
 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -51,47 +53,60 @@ def choose_device(wanted="auto"):
 def make_trainer(net, experiment, device):
     """What trains `net` on `device`: minibatch SGD at the experiment's rate, the output layer at `head_lr_mult` times it.
 
-    Weight decay reaches every trained tensor, biases and batch normalisation too.
+    Weight decay reaches every trained tensor, biases and batch normalisation too. What is frozen it knows as well, and trains once
+    it is set free.
     """
     _move(net, device)
-    return torch.optim.SGD(
+    groups = {}
+    for name, param in named_parameters(net).items():
+        groups.setdefault(rate_multiple(name, experiment), []).append(param)  # the output layer's is `head_lr_mult`
+    optimizer = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[experiment.optimizer]
+    return optimizer(
         [
-            {"params": [p for p in net.features.parameters() if p.requires_grad]},
-            {"params": net.output.parameters(), "lr": experiment.learning_rate * experiment.head_lr_mult},
+            {"params": params, "lr": experiment.learning_rate * multiple, "multiple": multiple}
+            for multiple, params in groups.items()
         ],
-        lr=experiment.learning_rate,
         weight_decay=experiment.weight_decay,
     )
 
 
 def train_fine_tuning(
-    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None
+    net, train_batches, test_batches, experiment, device, on_epoch, trainer=None, done=0, class_weights=None, seed=0
 ):
     """Train what is not frozen by minibatch SGD on the mean cross-entropy, with what `make_trainer` gives.
 
     train_batches, test_batches: iterables of (X, y). experiment: a shared.experiments.Experiment, for rates and epochs. on_epoch:
     called with a shared.epochs.EpochMetrics before the first epoch (epoch 0) and after each one. trainer, done: to go on after
     `done` epochs with what `make_trainer` gave. class_weights: (classes,) factors of the images' losses, which are then averaged
-    over all images as before.
+    over all images as before. seed: of what training itself draws, for experiments with dropout.
     """
     trainer = trainer or make_trainer(net, experiment, device)
-    loss = nn.CrossEntropyLoss(reduction="none")
+    loss = make_loss(experiment)
     evaluate = _evaluator(net, test_batches, device, experiment.frozen)
     if done == 0:
         on_epoch(_metrics(evaluate(), epoch=0))
+    stage = stage_at(experiment.trained_from, 1)
     for epoch in range(done + 1, experiment.num_epochs + 1):
+        stage = enter_phase(net, experiment, epoch, stage)
         start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0.0
         net.train()
-        for X, y in train_batches:
+        for step, (X, y) in enumerate(train_batches):
+            set_rate(trainer, experiment, epoch, step, train_batches)
             X, y = _to(device, X), y.to(device)
-            y_hat = net.output(_frozen_features(net, X)) if experiment.frozen else net(X)
+            y_hat = (
+                net.output(_frozen_features(net, X))
+                if stage == "output"
+                else outputs(net, X, experiment, seed, epoch, step)
+            )
             l = loss(y_hat, y)
             if class_weights is not None:
                 l = l * torch.tensor(class_weights, dtype=l.dtype, device=device)[y]
             trainer.zero_grad()
             l.mean().backward()  # the mean over this batch, a short last one too
+            clip_gradients(net, experiment, 1)
             trainer.step()
             loss_sum += float(l.detach().sum())
+            y = y if y.ndim == 1 else y.argmax(dim=1)  # a mixed image counts as what there is most of in it
             correct += float((y_hat.argmax(dim=1) == y).sum())
             count += len(y)
         if device.type == "cuda":

@@ -42,10 +42,15 @@ def write_notebook(framework: str, folder: Path) -> Path:
 
     notebook = chapter_notebook(framework, folder)
     path = folder / f"chapter-{framework}.ipynb"
-    if path.exists() and not _as_made(path):
-        raise UserError(f"{path} has changed cells: move it away, or name another folder with --out")
+    refuse_changed(path)
     write_text(path, jupytext.writes(notebook, fmt="ipynb"))
     return path
+
+
+def refuse_changed(path: Path):
+    """Raise UserError where a notebook lies at `path` whose cells somebody has changed."""
+    if path.exists() and not _as_made(path):
+        raise UserError(f"{path} has changed cells: move it away, or name another folder with --out")
 
 
 def chapter_notebook(framework: str, folder: Path = ROOT / "notebooks"):

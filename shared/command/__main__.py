@@ -2,7 +2,7 @@
 
 import sys
 
-from shared.command import compare, exercise, export, look, run, use  # noqa: F401 (each adds its subcommands)
+from shared.command import compare, exercise, export, look, run, score, use  # noqa: F401 (each adds its subcommands)
 from shared.command.app import app
 from shared.errors import guarded
 from shared.files import user_path

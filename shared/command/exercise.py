@@ -30,11 +30,15 @@ from shared.errors import UserError
 
 @app.command()
 def exercise(
-    number: Annotated[int, typer.Argument(metavar="1|2|3|4", help="Which of the chapter's exercises.", min=1, max=4)],
+    number: Annotated[
+        int, typer.Argument(metavar="1|2|3|4|5|6", help="Which of the chapter's exercises.", min=1, max=6)
+    ],
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
     source: SourceOption = None,
-    seeds: Annotated[int, typer.Option(help="Seeds 0 to N - 1.", min=1, max=1000)] = 3,
+    seeds: Annotated[
+        int, typer.Option(help="Seeds 0 to N - 1; default: 3, for exercise 5 one.", min=1, max=1000, **Unset)
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Instead of the exercise's own number.", min=1, **Unset)] = None,
     size: Annotated[int, typer.Option(help="Side of the crop in pixels.", **Unset)] = None,
     batch_size: Annotated[int, typer.Option(**Unset)] = None,
@@ -59,12 +63,12 @@ def exercise(
     from shared.runs.tables import where_they_ran
 
     if number is None:
-        raise UserError("which exercise? Give its number, 1 to 4")
+        raise UserError("which exercise? Give its number, 1 to 6")
     source = source or default_source(data)
     network, dataset = load_source(source), load_dataset(data, limit, split=split)
     say_notes(network)
     fingerprints = {"data": dataset.fingerprint, "source": network.fingerprint}
-    if number == 2:
+    if number in (2, 5):
         fingerprints["held out"] = load_dataset(data, limit, HOLDOUT, split).fingerprint
     if number == 4:
         check_rows(network, dataset)
@@ -72,7 +76,7 @@ def exercise(
 
     settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": folder}
 
-    def train(tasks, holdout):
+    def train(tasks, holdout, measured):
         count = sum(map(len, tasks.values()))
         say(
             f"exercise {number}: {count} runs to train; their records are kept, so an interrupted exercise goes on where it was"
@@ -84,7 +88,7 @@ def exercise(
             for e, seed in some
         ]
         # Thin networks gain little from a second core, so both frameworks run at once.
-        parts = {f: ([job for job in jobs if job.framework == f],) for f in tasks}
+        parts = {f: ([job for job in jobs if job.framework == f], measured) for f in tasks}
         if run_in_processes(_exercise_runs, parts, together=True):
             sys.exit(1)
 
@@ -97,11 +101,12 @@ def exercise(
     bench = Bench(
         folder,
         experiments.preset_of(network),
-        list(range(seeds)),
+        list(range(seeds or getattr(EXERCISES[number], "SEEDS", 3))),
         framework.names,
         overrides,
         epochs,
         chance=max(map(dataset.test.labels.count, set(dataset.test.labels))) / len(dataset.test),
+        images=len(dataset.train),
         draws=draws.value,
         fingerprints=fingerprints,
         launch=train,
@@ -130,10 +135,10 @@ def exercise(
     say(f"Tables and answer: {folder}/answer.md, picture: {picture}, records: {folder}/")
 
 
-def _exercise_runs(jobs):
+def _exercise_runs(jobs, measured):
     from shared.exercises.bench import train_runs
 
-    train_runs(jobs, say)
+    train_runs(jobs, say, measured)
 
 
 def _measure(name, job):

@@ -86,6 +86,9 @@ class _Watched:
     def __init__(self, batches, bar):
         self.batches, self.bar = batches, bar
 
+    def __len__(self):
+        return len(self.batches)
+
     def __iter__(self):
         for X, y in self.batches:
             yield X, y

@@ -1,4 +1,4 @@
-"""Look: `hotdog doctor`, `data show`, `mini build`, `pictures`, `notebook`."""
+"""Look: `hotdog doctor`, `data show`, `mini build`, `pictures`, `notebook`, `book`."""
 
 import sys
 import tempfile
@@ -100,3 +100,11 @@ def notebook(
 
     for name in framework.names:
         say(f"Notebook: {write_notebook(name, out)}")
+
+
+@app.command()
+def book(out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("book")):
+    """Build the chapter as a page that any browser opens from the file system: both frameworks side by side, search, contents."""
+    from shared.book.site import write_site
+
+    say(f"Page: {write_site(out)}")

@@ -52,6 +52,39 @@ def default(
                 f"--{stray[0]} stands before {context.invoked_subcommand}; options of a command come after its name"
             )
         return
+
+    def chosen(preset):
+        every = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.EXPERIMENTS]
+        return [*every, experiments.experiment("hotdog-row", preset, num_epochs=epochs, row=experiments.WRONG_ROW)]
+
+    say(f"The chapter's experiments on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
+    sys.exit(on_drawings("default", chosen, framework, seed, draws, device, out))
+
+
+@app.command()
+def strategies(
+    framework: FrameworkOption = Framework.both,
+    epochs: Annotated[int, typer.Option(**Unset)] = None,
+    seed: SeedOption = (0,),
+    device: DeviceOption = Device.auto,
+    out: OutOption = Path("runs"),
+):
+    """Other ways to transfer, beside fine-tuning, on the drawn images in both frameworks: two to three minutes."""
+
+    def chosen(preset):
+        names = ["finetune", *experiments.STRATEGIES]
+        names.remove("balanced")  # the drawings' classes are
+        return [experiments.experiment(name, preset, num_epochs=epochs) for name in names]
+
+    say(f"Other ways to transfer on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
+    sys.exit(on_drawings("strategies", chosen, framework, seed, Draws.shared, device, out))
+
+
+def on_drawings(name, chosen, framework, seed, draws, device, out) -> int:
+    """Train what `chosen(preset)` gives on the drawn images, both frameworks at once, and show it. Returns the exit code.
+
+    name: of the folder that is made below `out`.
+    """
     from shared.command.launch import launch
     from shared.files import new_folder
     from shared.images.folders import load_dataset
@@ -60,18 +93,14 @@ def default(
     from shared.runs.record import read_runs
     from shared.runs.tables import epochs_table, sentences
 
-    say(f"The chapter's experiments on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
-    network = load_source("mini")
-    preset = experiments.preset_of(network)
-    chosen = [experiments.experiment(name, preset, num_epochs=epochs) for name in experiments.EXPERIMENTS]
-    chosen.append(experiments.experiment("hotdog-row", preset, num_epochs=epochs, row=experiments.WRONG_ROW))
+    wanted = chosen(experiments.preset_of(load_source("mini")))
     with progress_bar() as progress:
         load_dataset("mini", progress=progress)  # draws the images once, before two processes want them
-    folder = new_folder(out, "default")
+    folder = new_folder(out, name)
     jobs = [
         Job(e, f, s, "mini", "mini", draws.value, device=device.value, out=folder)
         for f in framework.names
-        for e in chosen
+        for e in wanted
         for s in seed
     ]
     code = launch(jobs, together=True)
@@ -85,14 +114,12 @@ def default(
             say(sentence)
         say(f"Picture of the curves: {plot_runs(found, folder / 'curves.png')}")
     say(f"Records and weights: {folder}/")
-    sys.exit(code)
+    return code
 
 
 @app.command()
 def run(
-    names: Annotated[
-        list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.EXPERIMENTS)}.")
-    ],
+    names: Annotated[list[str], typer.Argument(metavar="EXPERIMENT…", help=f"Any of {', '.join(experiments.ALL)}.")],
     framework: FrameworkOption = Framework.both,
     data: DataOption = "mini",
     source: SourceOption = None,
@@ -115,6 +142,12 @@ def run(
     balance: Annotated[
         bool, typer.Option("--balance", help="Weigh the losses so that every class counts the same.")
     ] = False,
+    keep_best: Annotated[
+        bool, typer.Option("--keep-best", help="With --holdout: keep the epoch with the least held-out loss.")
+    ] = False,
+    patience: Annotated[
+        int, typer.Option(help="With --holdout: end after so many epochs without a lower held-out loss.", **Unset)
+    ] = None,
     seed: SeedOption = (0,),
     limit: LimitOption = None,
     split: SplitOption = None,
@@ -150,6 +183,8 @@ def run(
         "other_row": other_row,
         "lock_batch_norm": lock_batch_norm or None,
         "balance": balance or None,
+        "keep_best": keep_best or None,
+        "patience": patience,
     }
     for name in names:
         experiments.experiment(name)

@@ -1,5 +1,5 @@
 """The exercises by number. What an exercise is made of: report.py."""
 
-from shared.exercises import freezing, hotdog_row, rates, tuning
+from shared.exercises import adapting, freezing, hotdog_row, rates, strategy, tuning
 
-EXERCISES = {1: rates, 2: tuning, 3: freezing, 4: hotdog_row}
+EXERCISES = {1: rates, 2: tuning, 3: freezing, 4: hotdog_row, 5: strategy, 6: adapting}

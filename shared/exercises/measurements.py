@@ -13,6 +13,7 @@ from shared.networks.source import HOTDOG
 from shared.runs.frameworks import implementation
 from shared.runs.job import Job
 from shared.runs.machine import package_versions
+from shared.runs.scoring import score
 
 
 def measure_features(name: str, job: Job):
@@ -121,4 +122,9 @@ def detector(scores: np.ndarray, is_hotdog: np.ndarray) -> dict:
     return {"auc": float(area), "accuracy": float(((scores > 0) == is_hotdog).mean())}
 
 
-MEASUREMENTS = {"limit": stability_limit, "rows": row_scores}
+def transferability(features_of, dataset, source) -> dict:
+    """LEEP and LogME of the source network on the training images, as evaluation sees them: what they say before any training."""
+    return score(source, *features_of(dataset.train))
+
+
+MEASUREMENTS = {"limit": stability_limit, "rows": row_scores, "transferability": transferability}

@@ -47,6 +47,47 @@ def view(seed: int, epoch: int, position: int, width: int, height: int) -> View:
     return View(*random_region(width, height, rng), bool(rng.random() < 0.5))
 
 
+@dataclass(frozen=True)
+class Mix:
+    """What an image is mixed with: another of the split, the share of the first, and where a square of the other lies (0 to 1)."""
+
+    partner: int
+    share: float
+    across: float
+    down: float
+
+
+# Both parameters of the Beta distribution of shares: H. Zhang et al., "mixup" (2018), and S. Yun et al., "CutMix" (2019).
+MIXING = {"mixup": 0.2, "cutmix": 1.0}
+
+
+def mix(seed: int, epoch: int, position: int, count: int, mixing: str) -> Mix:
+    """What the image at `position` of a split of `count` is mixed with in `epoch`; the partner has its own view of that epoch."""
+    rng = generator(seed, "mix", epoch, position)
+    share = float(rng.beta(MIXING[mixing], MIXING[mixing]))
+    return Mix(int(rng.integers(count)), share, float(rng.random()), float(rng.random()))
+
+
+def square(drawn: Mix, size: int) -> tuple[int, int, int]:
+    """Left, top and side of the square of `size` x `size` pixels that the other image gets in CutMix: 1 - share of the area."""
+    side = round(size * math.sqrt(1 - drawn.share))
+    return int(drawn.across * (size - side + 1)), int(drawn.down * (size - side + 1)), side
+
+
+def shares_of(classes: int, label: int, its_label: int, share: float) -> np.ndarray:
+    """The classes of a mixed image as shares, (classes,) float32: `share` of `label`, the rest of `its_label`."""
+    shares = np.zeros(classes, dtype=np.float32)
+    shares[label] += share
+    shares[its_label] += 1 - share
+    return shares
+
+
+def dropout_mask(seed: int, epoch: int, step: int, shape: tuple[int, ...], share: float) -> np.ndarray:
+    """What features of `shape` are multiplied by at a step: 0 for a `share` of them, the others are scaled up to make up for it."""
+    kept = generator(seed, "dropout", epoch, step).random(shape) >= share
+    return kept / (1 - share)
+
+
 def initial_tensors(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
     """A network with nothing learned, {name: float32 array} of `shapes`: Xavier weights, biases zero, normalisation the identity.
 

@@ -41,8 +41,7 @@ def load_dataset(
     progress: called with (what is being done, how far, of how many or None) while images are drawn, downloaded and checked.
     Raises UserError, in one line, for folders and files that cannot be used.
     """
-    if limit is not None and limit < 1:
-        raise UserError(f"the limit is {limit}; it must be at least 1")
+    _check_limit(limit)
     if not 0 <= holdout < 1:
         raise UserError(f"the held-out share is {holdout}; it must be at least 0 and below 1")
     if split is not None and not 0 < split < 1:
@@ -61,11 +60,7 @@ def load_dataset(
         if set(train.labels) != set(test.labels):
             raise UserError(f"too few training images in {root} to hold {holdout:.0%} of them out")
     if limit is not None:
-        if limit < len(classes):
-            raise UserError(
-                f"the limit is {limit}, but {root} has {len(classes)} classes: keep at least one image of each"
-            )
-        train, test = (part.take(stratified(part, limit)) for part in (train, test))
+        train, test = (_limited(part, limit, classes, root) for part in (train, test))
     return Dataset(
         spec if spec in BUILT_IN else _name(root),
         classes,
@@ -93,6 +88,35 @@ def load_test_images(spec: str, progress=None) -> tuple[str, tuple[str, ...], Sp
         print(f"hotdog: {line}", file=sys.stderr)
     fingerprint((images.split,), _named(progress, "checking images"))
     return _name(root), images.classes, images.split
+
+
+def load_training_images(spec: str, limit: int | None = None, progress=None) -> tuple[str, tuple[str, ...], Split]:
+    """Name, classes and images to learn from: the training images of a dataset, or all images of a folder `<class>/` or a CSV file.
+
+    limit: keep at most this many, the classes in equal parts. Raises UserError as `load_dataset` does.
+    """
+    _check_limit(limit)
+    root = _root(spec, progress)
+    train, test, _ = (None, None, ()) if root.is_file() else train_and_test(root)
+    if test and not train:
+        raise UserError(f"{root} has {test.name}/ but no train/ folder; to use these images, give {test}")
+    images = listed_images(root) if root.is_file() else class_folders(train or root)
+    for line in left_out_lines(images.left_out):
+        print(f"hotdog: {line}", file=sys.stderr)
+    fingerprint((images.split,), _named(progress, "checking images"))
+    name = spec if spec in BUILT_IN else _name(root)
+    return name, images.classes, images.split if limit is None else _limited(images.split, limit, images.classes, root)
+
+
+def _check_limit(limit):
+    if limit is not None and limit < 1:
+        raise UserError(f"the limit is {limit}; it must be at least 1")
+
+
+def _limited(split, limit, classes, root):
+    if limit < len(classes):
+        raise UserError(f"the limit is {limit}, but {root} has {len(classes)} classes: keep at least one image of each")
+    return split.take(stratified(split, limit))
 
 
 def _parts(root, split, holdout) -> tuple[Images, Images | None, tuple[str, ...]]:

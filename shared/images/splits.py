@@ -1,7 +1,7 @@
 """Images with their class indices, split into those to train on and those to test on."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,14 @@ class Dataset:
     split: dict | None = None
     left_out: Counter = field(default_factory=Counter, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def trained_on(self, count: int | None) -> "Dataset":
+        """With at most `count` of the training images, the classes in equal parts, the same ones every time; None: with all."""
+        if count is None or count >= len(self.train):
+            return self
+        if count < len(self.classes):
+            raise UserError(f"{self.name} has {len(self.classes)} classes; {count} training images are not one of each")
+        return replace(self, train=self.train.take(stratified(self.train, count)))
 
     @property
     def hotdog_slot(self) -> int:

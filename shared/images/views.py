@@ -40,10 +40,15 @@ def random_region(width: int, height: int, rng: np.random.Generator) -> tuple[in
 
 def centre(image: Image.Image, size: int, dtype: str = "float64") -> np.ndarray:
     """The whole RGB image squashed to a square, its centre (3, size, size) cut out, normalised."""
+    return normalised(centre_pixels(image, size), dtype)
+
+
+def centre_pixels(image: Image.Image, size: int) -> np.ndarray:
+    """The whole RGB image squashed to a square, its centre cut out: (size, size, 3) uint8."""
     side = resized_side(size)
     pixels = np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
     start = (side - size) // 2
-    return normalised(pixels[start : start + size, start : start + size], dtype)
+    return pixels[start : start + size, start : start + size]
 
 
 def normalised(pixels: np.ndarray, dtype: str = "float64") -> np.ndarray:

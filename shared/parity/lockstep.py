@@ -8,7 +8,6 @@ this; `hotdog diverge` measures with it how far two networks are apart after eve
 Frameworks are imported where a function needs them, never with this module.
 """
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from shared.experiments import Experiment
 from shared.images.splits import Dataset
 from shared.networks.source import Source
 from shared.runs.frameworks import FRAMEWORKS, implementation, target_net
+from shared.strategies import DIGITS, rounded
 
 
 def twins(experiment: Experiment, source: Source, dataset: Dataset, devices: dict, dtype="float64", seed=0) -> dict:
@@ -45,10 +45,10 @@ def framework_batch(framework: str, batch: tuple, dtype="float64") -> tuple:
         implementation("gluon", "data")  # sets MXNet up
         from mxnet import np as mxnet_np
 
-        return mxnet_np.array(X, dtype=dtype), mxnet_np.array(y, dtype="int32")
+        return mxnet_np.array(X, dtype=dtype), mxnet_np.array(y, dtype="int32" if y.ndim == 1 else dtype)
     import torch
 
-    return torch.from_numpy(X.astype(dtype)), torch.from_numpy(y)
+    return torch.from_numpy(X.astype(dtype)), torch.from_numpy(y if y.ndim == 1 else y.astype(dtype))
 
 
 class OnePerEpoch:
@@ -57,13 +57,27 @@ class OnePerEpoch:
     def __init__(self, batches):
         self.batches = iter(batches)
 
+    def __len__(self):
+        return 1
+
     def __iter__(self):
         yield next(self.batches)
 
 
-def train(framework: str, net, experiment: Experiment, batches: list, device, dtype="float64", epochs=None, see=None):
+def train(
+    framework: str,
+    net,
+    experiment: Experiment,
+    batches: list,
+    device,
+    dtype="float64",
+    epochs=None,
+    see=None,
+    tested=None,
+):
     """Run the implementation's own loop over NumPy batches, one batch per epoch (or `epochs` over all).
 
+    tested: NumPy batches to evaluate on, the first of `batches` unless given.
     -> for every step, step 0 first: an EpochMetrics, and what `see(step)` gave (the network's tensors, unless told otherwise).
     """
     batches = [framework_batch(framework, batch, dtype) for batch in batches]
@@ -77,7 +91,7 @@ def train(framework: str, net, experiment: Experiment, batches: list, device, dt
     implementation(framework, "training").train_fine_tuning(
         net,
         OnePerEpoch(batches) if epochs is None else batches,
-        batches[:1],
+        [framework_batch(framework, batch, dtype) for batch in tested] if tested else batches[:1],
         replace(experiment, num_epochs=len(batches) if epochs is None else epochs),
         device,
         on_epoch,
@@ -94,16 +108,13 @@ def exact_in_float32(experiment: Experiment) -> Experiment:
     """The experiment with rate and decay rounded to four bits, 6 % away at most: float32 holds these, and ten times them, exactly.
 
     MXNet's SGD keeps rate, decay and 1 / batch in float32, whatever the network's dtype. Without this the rounding of the rates,
-    not the networks, sets the difference, and training magnifies it. Raises ValueError where a head multiplier spoils it.
+    not the networks, sets the difference, and training magnifies it. Raises ValueError where a multiple of the rate spoils it.
     """
 
-    def rounded(value):
-        mantissa, exponent = math.frexp(value)
-        return math.ldexp(round(mantissa * 16) / 16, exponent)
-
-    lr, decay = rounded(experiment.learning_rate), rounded(experiment.weight_decay)
-    for rate in (lr, lr * experiment.head_lr_mult):
-        for number in (rate, decay):
-            if float(np.float32(number)) != number:
-                raise ValueError(f"{number} is not exact in float32: choose other rates for lockstep")
+    lr, decay = rounded(experiment.learning_rate, 4), rounded(experiment.weight_decay, 4)
+    multiples = [experiment.head_lr_mult, *(experiment.stage_decay**below for below in range(5))]
+    finest = 1 - 2.0**-DIGITS  # a schedule's factor with as many digits as one can have
+    for number in [decay, *(lr * multiple * finest for multiple in multiples)]:
+        if float(np.float32(number)) != number:
+            raise ValueError(f"{number} is not exact in float32: choose other rates for lockstep")
     return replace(experiment, learning_rate=lr, weight_decay=decay)

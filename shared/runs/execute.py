@@ -12,6 +12,7 @@ from shared.errors import FailedRun, reason_of
 from shared.files import new_folder, write_atomically
 from shared.images.splits import Dataset, class_weights
 from shared.networks.source import Source
+from shared.runs.best import EndOfTraining, best_epoch, keep, kept, mean_loss, remove_kept, stopped
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
 from shared.runs.failures import explained
 from shared.runs.find import unfinished
@@ -33,14 +34,21 @@ class Diverged(FailedRun):
 
 
 def execute(
-    job: Job, dataset: Dataset, source: Source, watch=lambda batches: batches, on_epoch=lambda epoch: None
+    job: Job,
+    dataset: Dataset,
+    source: Source,
+    watch=lambda batches: batches,
+    on_epoch=lambda epoch: None,
+    on_end=lambda run, net, device: None,
 ) -> Run:
     """Carry out `job` on its images and source network, and record it in a folder below `job.out`. Returns the finished run.
 
-    watch: wraps the training batches (for a progress bar). on_epoch: called with each EpochMetrics once it is recorded. When
+    watch: wraps the training batches (for a progress bar). on_epoch: called with each EpochMetrics once it is recorded. on_end:
+    called with the run, the trained network and its device, before the run counts as finished; it may use the network up. When
     anything goes wrong the record keeps the epochs it had, with status `failed` or `interrupted`, and the error goes on;
     `hotdog run --resume` goes on from there. Raises Diverged, with status `diverged`, where the loss explodes.
     """
+    dataset = dataset.trained_on(job.experiment.train_images)
     job.check(dataset, source)
     parts = {name: implementation(job.framework, name) for name in ("data", "nets", "training")}
     device, about = parts["training"].choose_device(job.device)
@@ -49,7 +57,7 @@ def execute(
         run = _begin(job, dataset, source, device, about)
     with Held(run.folder) as held:
         try:
-            _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch)
+            _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch, on_end)
         except BaseException as caught:
             kinds = {Diverged: "diverged", KeyboardInterrupt: "interrupted"}
             run.status = kinds.get(type(caught), "failed")
@@ -66,6 +74,7 @@ def execute(
                 run.save()  # where the disk is full, the error that says so is the one to show
             if run.status in ("finished", "diverged"):
                 remove_checkpoints(run.folder)
+                remove_kept(run.folder)
     return run
 
 
@@ -117,7 +126,7 @@ def _begin(job, dataset, source, device, about) -> Run:
     return run
 
 
-def _train(job, dataset, source, run, parts, device, watch, on_epoch):
+def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end):
     """Train from where `run` stands to the end, and write what remains."""
     data, nets, training = parts["data"], parts["nets"], parts["training"]
     experiment = job.experiment
@@ -133,7 +142,14 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch):
             probabilities = list(read_epoch_probabilities(run)[1][: done + 1])
     run.epochs = run.epochs[: done + 1] if going_on else []
     train_batches = data.train_iter(
-        dataset.train, experiment.size, experiment.batch_size, job.seed, job.draws, job.workers
+        dataset.train,
+        experiment.size,
+        experiment.batch_size,
+        job.seed,
+        job.draws,
+        job.workers,
+        experiment.mixing,
+        experiment.augmentation,
     )
     train_batches.epoch = done
     test_batches = data.test_iter(dataset.test, experiment.size, experiment.batch_size, job.workers)
@@ -141,6 +157,10 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch):
 
     def record(epoch: EpochMetrics):
         run.epochs.append({key: _finite(value) for key, value in epoch.numbers().items()})  # a diverged loss is null
+        if experiment.keep_best or experiment.patience:
+            run.epochs[-1]["test_loss"] = _finite(mean_loss(epoch.test_labels, epoch.test_probabilities))
+            if experiment.keep_best and best_epoch(run.epochs) == epoch.epoch:
+                keep(run.folder, nets.get_tensors(net))
         if epoch.epoch:
             write_checkpoint(run.folder, epoch.epoch, nets.get_tensors(net), training.get_trainer_tensors(trainer))
         if not job.numbers_only:
@@ -157,21 +177,30 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch):
                     f"{experiment.learning_rate:g}, {experiment.learning_rate * experiment.head_lr_mult:g} at the output layer: "
                     "it diverged. Give a lower --lr"
                 )
+        if stopped(experiment, run.epochs):
+            raise EndOfTraining
 
     run.status, run.error, run.finished, run.process = "running", None, None, this_process()
     run.save()
     weights = class_weights(dataset.train) if experiment.balance else None
-    training.train_fine_tuning(
-        net, watch(train_batches), test_batches, experiment, device, record, trainer, done, weights
-    )
+    if not stopped(experiment, run.epochs):
+        with contextlib.suppress(EndOfTraining):
+            training.train_fine_tuning(
+                net, watch(train_batches), test_batches, experiment, device, record, trainer, done, weights, job.seed
+            )
+    if experiment.keep_best:
+        run.kept_epoch = best_epoch(run.epochs)
+        nets.set_tensors(net, kept(run.folder))
+        last.clear()  # what is written below is what this network says
     if not job.numbers_only:
-        if not last:  # stopped after its last epoch, with only this to do
+        if not last:  # stopped after its last epoch with only this to do, or another epoch's network is kept
             last["probabilities"], last["labels"] = training.predict_probabilities(net, test_batches, device)
         path = run.folder / "test_probabilities.csv"
         write_probabilities(path, dataset.classes, dataset.test.names, last["labels"], last["probabilities"])
         tensors = nets.get_tensors(net)
         write_atomically(run.folder / "weights.safetensors", lambda path: save_file(tensors, path))
     run.memory["peak_mib"] = peak_memory_mib()
+    on_end(run, net, device)
     if run.status != "diverged":
         run.status = "finished"
 
@@ -182,6 +211,9 @@ def _beating(watch, held):
 
         def __init__(self, batches):
             self.batches = batches
+
+        def __len__(self):
+            return len(self.batches)
 
         def __iter__(self):
             for batch in self.batches:

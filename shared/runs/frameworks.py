@@ -8,6 +8,7 @@ from shared.images.draws import OWN, SHARED, initial_tensors
 from shared.images.splits import Dataset
 from shared.networks.architecture import tensor_shapes
 from shared.networks.source import Source
+from shared.strategies import STAGES, stage_at
 
 FRAMEWORKS = ("gluon", "torch")
 NAMES = {"gluon": "Gluon", "torch": "PyTorch"}
@@ -34,6 +35,7 @@ def target_net(framework: str, experiment: Experiment, source: Source, dataset: 
         nets.set_tensors(net, nets.get_tensors(net) | initial_tensors(new, seed))
     if experiment.row is not None:
         nets.reuse_row(net, source, source.row(experiment.row), dataset.hotdog_slot, experiment.other_row)
-    if experiment.frozen:
-        nets.freeze_features(net, experiment.lock_batch_norm)
+    first = stage_at(experiment.trained_from, 1)
+    if first != STAGES[0]:
+        nets.freeze_features(net, experiment.lock_batch_norm, first)
     return net

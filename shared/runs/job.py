@@ -49,6 +49,12 @@ class Job:
     def check(self, dataset: Dataset, source: Source):
         """Raise UserError for what can be refused before anything is trained."""
         e = self.experiment
+        if (e.keep_best or e.patience) and not self.holdout:
+            raise UserError(
+                "--keep-best and --patience choose an epoch by images that are held out, never by test images: give --holdout too"
+            )
+        if (e.mixing != "none" or e.augmentation != "plain") and self.draws != SHARED:
+            raise UserError(f"{e.name}: images are mixed and augmented by shared draws only; leave out --draws own")
         if e.row is not None:
             source.row(e.row)
             _ = dataset.hotdog_slot  # refuses where there is no such class

@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import UserError, reason_of
-from shared.experiments import Experiment, completed
+from shared.experiments import Experiment, completed, translated
 from shared.files import read_regular, write_atomically, write_text
 from shared.runs.schema import (
+    Count,
     DatasetFacts,
     DeviceFacts,
     Draws,
@@ -39,15 +40,16 @@ from shared.runs.schema import (
 
 # The version of the record's shape, 1 where a record has none. A field that is added needs no new one: its default says what the
 # records without it meant. A change that old records cannot be read with gets the next number, and a step in `_migrated`.
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass
 class Run:
     """The contents of a run's `run.json`; `folder` is where it lies. The annotations are the schema that records are read by.
 
-    draws: where the random numbers came from, one stream for both frameworks (`shared`) or each framework's `own`. more: entries
-    that this version does not know; they are written back as they were.
+    draws: where the random numbers came from, one stream for both frameworks (`shared`) or each framework's `own`. kept_epoch: the
+    one whose weights were kept, where that was asked; else the last one's were. more: entries that this version does not know; they
+    are written back as they were.
     """
 
     folder: Path
@@ -66,13 +68,14 @@ class Run:
     draws: Draws = "own"
     process: ProcessFacts = field(default_factory=dict)
     epochs: list[EpochFacts] = field(default_factory=list)
+    kept_epoch: Count | None = None
     schema: Positive = SCHEMA
     more: dict = field(default_factory=dict)
 
     @property
     def test_accuracy(self) -> float | None:
-        """Test accuracy after the last recorded epoch."""
-        return self.epochs[-1]["test_accuracy"] if self.epochs else None
+        """Test accuracy after the last recorded epoch, or after the one whose weights were kept."""
+        return self.epochs[-1 if self.kept_epoch is None else self.kept_epoch]["test_accuracy"] if self.epochs else None
 
     @property
     def images_per_second(self) -> float | None:
@@ -217,8 +220,11 @@ def read_run(folder: Path) -> Run:
 
 def _migrated(record):
     """A record of any older schema, as today's would have it."""
-    # Schema 1 is that of the first 506 records. Nothing was renamed since; what they lack has a default.
-    return {"schema": 1} | record
+    # Schema 1 is that of the first 506 records; what they lack has a default. Until schema 2 an experiment was `frozen` or not.
+    record = {"schema": 1} | record
+    if isinstance(record.get("experiment"), dict):
+        record["experiment"] = translated(record["experiment"])
+    return record
 
 
 def _run(folder, record):
@@ -243,7 +249,10 @@ def _check_agreement(run):
     if any(e["test_accuracy"] is None for e in run.epochs):
         raise ValueError("an epoch has no test accuracy")
     wanted = run.experiment["num_epochs"] + 1
-    if run.status == "finished" and len(run.epochs) != wanted:
+    early = run.experiment["patience"] and 0 < len(run.epochs) < wanted
+    if run.kept_epoch is not None and run.kept_epoch >= len(run.epochs):
+        raise ValueError(f"it kept epoch {run.kept_epoch}, and has {len(run.epochs)} epochs recorded")
+    if run.status == "finished" and len(run.epochs) != wanted and not early:
         raise ValueError(
             f"it is finished with {len(run.epochs)} epochs recorded, of {wanted} (the untrained one counts)"
         )

@@ -81,6 +81,7 @@ class EpochFacts(TypedDict):
     test_accuracy: Share | None
     seconds: Annotated[float, Ge(0), Le(1e9)] | None
     images_per_second: Annotated[float, Gt(0), Le(1e9)] | None
+    test_loss: NotRequired[Annotated[float, Ge(0)] | None]
 
 
 def parse(text: bytes | str) -> dict:

@@ -65,6 +65,7 @@ TABLE = {
     "shared/networks/source.py": FILES,
     "shared/networks/stored.py": FOREIGN,
     "shared/networks/torch_files.py": [*WITHOUT_PARITY, SURVIVORS, "tests/test_torch_files.py", "tests/test_sources.py"],
+    "shared/networks/transferability.py": [*WITHOUT_PARITY, "tests/test_transferability.py"],
     "shared/networks/writing.py": [*WITHOUT_PARITY, SURVIVORS, "tests/test_export.py", "-k", "not ONNX and not onnx"],
     "shared/networks/zoos.py": [*WITHOUT_PARITY, SURVIVORS, "tests/test_zoos.py"],
     "shared/images/draws.py": [*WITHOUT_PARITY, "tests/test_properties.py", "tests/test_draws.py"],

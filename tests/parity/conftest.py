@@ -6,14 +6,14 @@ import pytest
 import torch
 from helpers import THIN, random_source
 
-from shared.experiments import CHAPTER
+from shared.experiments import CHAPTER, STRATEGIES
 from shared.images.folders import load_dataset
 from shared.images.mini.drawings import write_target
 from shared.networks.architecture import Architecture
 from shared.networks.reading import load_source
 
 from . import ledger, pictures
-from .ladder import Climb
+from .ladder import SAME, Climb
 from .scene import Scene, where
 
 # Shallow: what is new in them is the block.
@@ -40,12 +40,19 @@ def devices_of(config):
 
 
 def pytest_generate_tests(metafunc):
-    """`scene`: every one. `scene` and `name`: with every experiment of the chapter, a bottleneck with the two that train it all."""
+    """`scene`: every one. `scene` and `name`: with every experiment of the chapter, a bottleneck with the two that train it all.
+
+    `scene` and `strategy`: the two that stand for all versions, with every other way to transfer.
+    """
     if "scene" not in metafunc.fixturenames:
         return
     scenes = ["random v2", "random v1", *BOTTLENECKS, "mini", "real"]
     device = devices_of(metafunc.config).name
-    if "name" in metafunc.fixturenames:
+    if "strategy" in metafunc.fixturenames:
+        pairs = [(s, n) for s in ("random v2", "random v1") for n in STRATEGIES if n not in SAME]
+        ids = [f"{scene}, {device}-{name}" for scene, name in pairs]
+        metafunc.parametrize(("scene", "strategy"), pairs, indirect=["scene"], ids=ids, scope="session")
+    elif "name" in metafunc.fixturenames:
         pairs = [(s, n) for s in scenes for n in CHAPTER if s not in BOTTLENECKS or n in ("finetune", "scratch")]
         ids = [f"{scene}, {device}-{name}" for scene, name in pairs]
         metafunc.parametrize(("scene", "name"), pairs, indirect=["scene"], ids=ids, scope="session")

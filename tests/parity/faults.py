@@ -11,12 +11,15 @@ from .planting import fault
 
 GLUON_DATA, TORCH_DATA = "gluon_impl/data.py", "torch_impl/data.py"
 GLUON_NETS, TORCH_NETS = "gluon_impl/nets.py", "torch_impl/nets.py"
+GLUON_ADAPTATION, TORCH_ADAPTATION = "gluon_impl/adaptation.py", "torch_impl/adaptation.py"
 GLUON_TRAINING, TORCH_TRAINING = "gluon_impl/training.py", "torch_impl/training.py"
+GLUON_STRATEGIES, TORCH_STRATEGIES = "gluon_impl/strategies.py", "torch_impl/strategies.py"
 RESNET_V2 = "torch_impl/resnet_v2.py"
+SHARED_STRATEGIES = "shared/strategies.py"
 
 IMAGE_FOLDER = "ListedImages(split.folder, transform)"
-HEAD_GROUP = '{"params": net.output.parameters(), "lr": experiment.learning_rate * experiment.head_lr_mult},'
-FEATURES_GROUP = '{"params": [p for p in net.features.parameters() if p.requires_grad]},'
+GROUP = '{"params": params, "lr": experiment.learning_rate * multiple, "multiple": multiple}'
+OF_GROUPS = "for multiple, params in groups.items()"
 NAMED_TENSORS = "return {name: tensor for name, tensor in net.state_dict().items() if"
 
 FAULTS = (
@@ -239,7 +242,7 @@ FAULTS = (
     # effective rates
     fault(
         "head multiplier dropped", TORCH_TRAINING, 6, "torch's rate: full batch: output.weight",
-        HEAD_GROUP, '{"params": net.output.parameters()},',
+        GROUP, '{"params": params, "lr": experiment.learning_rate, "multiple": multiple}',
     ),
     fault(
         "weight decay off", TORCH_TRAINING, 6, "torch's decay: full batch: features.conv1.weight",
@@ -247,9 +250,10 @@ FAULTS = (
     ),
     fault(
         "weight decay skips biases and scales", TORCH_TRAINING, 6, "torch's decay: full batch: features.bn1.weight",
-        FEATURES_GROUP,
-        '{"params": [p for p in net.features.parameters() if p.requires_grad and p.ndim > 1]},\n'
-        '            {"params": [p for p in net.features.parameters() if p.requires_grad and p.ndim == 1], "weight_decay": 0.0},',
+        "groups.setdefault(rate_multiple(name, experiment), [])",
+        "groups.setdefault((rate_multiple(name, experiment), param.ndim > 1), [])",
+        GROUP, GROUP[:-1] + ', "weight_decay": experiment.weight_decay * weights}',
+        OF_GROUPS, "for (multiple, weights), params in groups.items()",
     ),
     fault(
         "summed instead of mean loss", TORCH_TRAINING, 6, "torch's rate: full batch: features.conv1.weight",
@@ -286,7 +290,7 @@ FAULTS = (
     ),
     fault(
         "frozen statistics that move", TORCH_NETS, 10, "torch's frozen features: features.bn0.running_mean",
-        "child.track_running_stats = False", "pass",
+        "module.track_running_stats = not kept", "pass",
     ),
     fault(
         "features in train mode taken in eval mode", GLUON_TRAINING, 3, "gluon: logits from features in train mode",
@@ -299,11 +303,64 @@ FAULTS = (
     ),
     fault(
         "batch normalisation that is not locked", TORCH_NETS, 10, "torch, locked: loss in training and in evaluation",
-        "setattr(module, name, locked)", "pass",
+        "LockedBatchNorm2d if lock_batch_norm and kept else nn.BatchNorm2d", "nn.BatchNorm2d",
     ),
     fault(
         "use_global_stats forgotten", GLUON_NETS, 10, "gluon, locked: loss in training and in evaluation",
-        '["use_global_stats"] = lock_batch_norm', '["use_global_stats"] = False',
+        '["use_global_stats"] = lock_batch_norm and kept', '["use_global_stats"] = False',
+    ),
+    # adapting at test time
+    fault(
+        "entropy maximised", GLUON_ADAPTATION, 9, "Tent: predictions: batch 2 is the first",
+        "entropy = -(np.exp(log_p)", "entropy = (np.exp(log_p)",
+    ),
+    fault(
+        "entropy summed over the batch", TORCH_ADAPTATION, 9, "Tent: predictions: batch 2 is the first",
+        "entropy.mean().backward()", "entropy.sum().backward()",
+    ),
+    fault(
+        "the output layer adapted too", TORCH_ADAPTATION, 9, "torch: what Tent must not change: output.weight",
+        "    for param in adapted:", "    adapted += net.output.parameters()\n    for param in adapted:",
+    ),
+    fault(
+        "convolutions adapted too", GLUON_ADAPTATION, 9, "gluon: what Tent must not change: features.conv1.weight",
+        'param.grad_req = "null"', "pass", "gluon.Trainer(adapted, ", "gluon.Trainer(net.collect_params(), ",
+    ),
+    fault(
+        "scale and shift of the first layer of v2 adapted", TORCH_ADAPTATION, 9,
+        "torch: what Tent must not change: features.bn0.weight",
+        "adapted += [p for p in module.parameters() if p.requires_grad]", "adapted += module.parameters()",
+    ),
+    fault(
+        "scales adapted without shifts", GLUON_ADAPTATION, 9, "gluon: Tent has not adapted features.bn1.bias",
+        "for param in (block.gamma, block.beta):", "for param in (block.gamma,):",
+    ),
+    fault(
+        "running statistics that move at test time", TORCH_ADAPTATION, 9,
+        "torch: what Tent must not change: features.bn0.running_mean",
+        "module.track_running_stats = False", "pass",
+    ),
+    fault(
+        "running statistics that move in the backward pass", GLUON_ADAPTATION, 9,
+        "gluon: what Tent must not change: features.bn1.running_mean",
+        'block._kwargs["momentum"] = 1.0', "pass",
+    ),
+    fault(
+        "settings of batch normalisation changed after compiling", GLUON_ADAPTATION, 9,
+        "gluon: what Tent must not change: features.bn1.running_mean",
+        "net.hybridize(static_alloc=True)", "pass",
+    ),
+    fault(
+        "running statistics used at test time", TORCH_ADAPTATION, 9, "Tent: predictions: batch 1 is the first",
+        "net.train()", "net.eval()",
+    ),
+    fault(
+        "predictions from after the step", TORCH_ADAPTATION, 9, "Tent: predictions: batch 1 is the first",
+        "outputs.append((log_p.detach()", "outputs.append((net(_to(device, X)).log_softmax(dim=1).detach()",
+    ),
+    fault(
+        "gradients of earlier batches added up", TORCH_ADAPTATION, 9, "Tent: predictions: batch 3 is the first",
+        "trainer.zero_grad()", "pass",
     ),
     # row reuse
     fault(
@@ -322,6 +379,89 @@ FAULTS = (
         "the row without its bias", TORCH_NETS, 11, "row 0 of output.bias",
         "tensors | reused_output(source, row, slot, tensors, other_row)",
         'tensors | {"output.weight": reused_output(source, row, slot, tensors, other_row)["output.weight"]}',
+    ),
+    # strategies
+    fault(
+        "all parameters set free, the first BatchNorm's too", TORCH_NETS, 15,
+        "gradual: torch, step 5: features.bn0.weight was trained",
+        "param.requires_grad_(is_trained(name, below))", "param.requires_grad_(not is_kept(name, below))",
+    ),
+    fault(
+        "network not compiled anew when batch normalisation is unlocked", GLUON_STRATEGIES, 15, "gradual",
+        "        net.hybridize(static_alloc=True)", "        pass",
+    ),
+    fault(
+        "batch normalisation locked for good in PyTorch", TORCH_NETS, 15, "gradual",
+        "LockedBatchNorm2d if lock_batch_norm and kept else nn.BatchNorm2d",
+        "LockedBatchNorm2d if isinstance(module, LockedBatchNorm2d) or lock_batch_norm and kept else nn.BatchNorm2d",
+    ),
+    fault(
+        "batch normalisation locked above the frozen stages too", GLUON_NETS, 15, "gluon, step",
+        '["use_global_stats"] = lock_batch_norm and kept', '["use_global_stats"] = lock_batch_norm',
+    ),
+    fault(
+        "statistics moving below the trained stage", TORCH_NETS, 15, "torch, unlocked, kept",
+        "module.track_running_stats = not kept", 'module.track_running_stats = below != "output"',
+    ),
+    fault(
+        "optimiser without the parameters that come later", TORCH_TRAINING, 15, "gradual: torch, step 2",
+        "for name, param in named_parameters(net).items():",
+        "for name, param in {n: p for n, p in named_parameters(net).items() if p.requires_grad}.items():",
+    ),
+    fault(
+        "phases an epoch late", TORCH_STRATEGIES, 15, "gradual: torch, step 2",
+        "stage_at(experiment.trained_from, epoch)", "stage_at(experiment.trained_from, epoch - 1)",
+    ),
+    fault(
+        "features that are still taken as frozen", TORCH_TRAINING, 15, "gradual: torch, step 2",
+        "stage = enter_phase(net, experiment, epoch, stage)", "enter_phase(net, experiment, epoch, stage)",
+    ),
+    fault(
+        "a stage's rate on its neighbour", SHARED_STRATEGIES, 15, "discriminative: gluon's step: step 1: features.conv1.weight",
+        'STAGES.index("layer4") - STAGES.index(stage)', 'STAGES.index("output") - STAGES.index(stage)',
+    ),
+    fault(
+        "the last normalisation of v2 in the stem", SHARED_STRATEGIES, 15, "partial: gluon's step: step 1: features.bn2.weight",
+        'if part == "bn2":', 'if part == "none":',
+    ),
+    fault(
+        "schedule off by one update", TORCH_STRATEGIES, 15, "warmup-cosine: ",
+        "update = (epoch - 1) * len(batches) + step", "update = (epoch - 1) * len(batches) + step + 1",
+    ),
+    fault(
+        "schedule that begins anew with every epoch", GLUON_STRATEGIES, 15, "warmup-cosine: ",
+        "update = (epoch - 1) * len(batches) + step", "update = step",
+    ),
+    fault(
+        "output layer left out of the schedule", TORCH_STRATEGIES, 15, "warmup-cosine: torch's step: step 2: output.weight",
+        "for group in trainer.param_groups:", "for group in trainer.param_groups[:1]:",
+    ),
+    fault(
+        "one update less to the end of the schedule", SHARED_STRATEGIES, 15, "warmup-cosine: gluon's step: step 2",
+        "math.pi * (update - climb + 1) /", "math.pi * (update - climb) /",
+    ),
+    fault(
+        "weight decay in Adam's gradient", GLUON_STRATEGIES, 15, "adamw: ",
+        "        decay, self.wd = self.wd, 0.0\n", "        decay = self.wd\n",
+        "        weight *= 1 - self._get_lr(index) * self._get_wd(index)\n", "",
+    ),
+    fault(
+        "gradients clipped as sums", GLUON_STRATEGIES, 15, "clipped: ",
+        "for g in gradients)) / count", "for g in gradients))",
+    ),
+    fault(
+        "every tensor's gradient clipped by itself", TORCH_STRATEGIES, 15, "clipped: ",
+        "nn.utils.clip_grad_norm_(net.parameters(), experiment.clip_norm * count)",
+        "[nn.utils.clip_grad_norm_([p], experiment.clip_norm) for p in net.parameters() if p.grad is not None]",
+    ),
+    fault(
+        "dropout that is not made up for", GLUON_STRATEGIES, 15, "dropout-head: ",
+        "net.output(features * ", "net.output((1 - experiment.dropout) * features * ",
+    ),
+    fault(
+        "smoothing spread over the wrong classes only", SHARED_STRATEGIES, 15, "smoothed: ",
+        "rest = label_smoothing / classes\n    return 1 - label_smoothing + rest, rest",
+        "rest = label_smoothing / (classes - 1)\n    return 1 - label_smoothing, rest",
     ),
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ The green tests (test_parity_ladder_*.py) climb them with wider networks, more s
 
 from dataclasses import dataclass
 
+from shared.experiments import STRATEGIES
 from shared.images.splits import Dataset
 
 from .rungs import r01_pixels as pixels
@@ -17,10 +18,15 @@ from .rungs import r05_gradients as gradients
 from .rungs import r06_effective_rates as effective_rates
 from .rungs import r07_one_step as one_step
 from .rungs import r08_trajectory as trajectory
+from .rungs import r09_adaptation as adaptation
 from .rungs import r09_batch_norm as batch_norm
 from .rungs import r10_frozen as frozen
 from .rungs import r11_row_reuse as row_reuse
+from .rungs import r15_strategies as strategies
 from .scene import Scene
+
+# Strategies whose training is that of `finetune` once the images, or the weights of the classes, are given.
+SAME = ("mixup", "cutmix", "augmented", "balanced")
 
 
 @dataclass(frozen=True)
@@ -85,12 +91,23 @@ class Climb:
             9: [
                 lambda: batch_norm.check_batch_norm(scene),
                 lambda: batch_norm.check_when_statistics_move(scene),
+                lambda: adaptation.check_tent(scene),
+                lambda: adaptation.check_batch_statistics(scene),
             ],
             10: [lambda: frozen.check_frozen(scene), lambda: frozen.check_locked(scene)],
             11: [lambda: row_reuse.check_row_reuse(scene)],
+            15: [
+                *(lambda name=name: strategies.check_steps(scene, name) for name in strategies.STEPPED),
+                *(lambda name=name: strategies.check_lockstep(scene, name) for name in STRATEGIES if name not in SAME),
+                lambda: strategies.check_mixed(scene, "mixup"),
+                lambda: strategies.check_clipped_step(scene),
+                lambda: strategies.check_smoothed_loss(scene),
+                lambda: strategies.check_unlocked(scene),
+                lambda: strategies.check_undone(scene),
+            ],
         }
 
-    def climb(self, first=1, last=11):
+    def climb(self, first=1, last=15):
         """Climb the rungs `first` to `last`; raises shared.parity.tensors.Mismatch at the first check that does not hold."""
         for rung, checks in self.checks().items():
             if first <= rung <= last:

@@ -8,14 +8,16 @@ import pytest
 import torch
 from mxnet import npx
 
+import gluon_impl.adaptation
 import gluon_impl.data
 import gluon_impl.devices
 import gluon_impl.nets
 import gluon_impl.training
+import torch_impl.adaptation
 import torch_impl.data
 import torch_impl.nets
 import torch_impl.training
-from shared.experiments import CHAPTER, Experiment
+from shared.experiments import EXPERIMENTS, STRATEGIES, Experiment
 from shared.images import feed
 from shared.images.splits import Dataset
 from shared.networks.source import Source
@@ -26,6 +28,7 @@ npx.set_np()
 
 DATA = {"gluon": gluon_impl.data, "torch": torch_impl.data}
 NETS = {"gluon": gluon_impl.nets, "torch": torch_impl.nets}
+ADAPTATION = {"gluon": gluon_impl.adaptation, "torch": torch_impl.adaptation}
 TRAINING = {"gluon": gluon_impl.training, "torch": torch_impl.training}
 
 
@@ -64,7 +67,7 @@ class Scene:
     where: Where = Where()
 
     def experiment(self, name) -> Experiment:
-        return replace(CHAPTER[name], size=self.size, batch_size=self.batch_size)
+        return replace((EXPERIMENTS | STRATEGIES)[name], size=self.size, batch_size=self.batch_size)
 
     def tolerance(self, cpu: float, gpu: float) -> float:
         """The one for this scene's devices. Where torch is on a GPU, that of the GPU: cuDNN adds up in another order."""
@@ -84,7 +87,9 @@ def steps_of(scene, count, seed=0):
     return [(X[:half], y[:half]) if i % 3 == 2 else (X, y) for i, (X, y) in enumerate(found)]
 
 
-def train(framework, net, experiment, batches, scene, dtype="float64", epochs=None, keep=lambda step: True):
+def train(
+    framework, net, experiment, batches, scene, dtype="float64", epochs=None, keep=lambda step: True, tested=None
+):
     """Run the implementation's own loop, one batch per epoch (or `epochs` over all).
 
     -> an Epoch and the tensors for every step, step 0 first; None instead of the tensors where `keep(step)` says so.
@@ -93,7 +98,7 @@ def train(framework, net, experiment, batches, scene, dtype="float64", epochs=No
     def see(step):
         return NETS[framework].get_tensors(net) if keep(step) else None
 
-    return lockstep.train(framework, net, experiment, batches, scene.where.of(framework), dtype, epochs, see)
+    return lockstep.train(framework, net, experiment, batches, scene.where.of(framework), dtype, epochs, see, tested)
 
 
 def array(tensor):

@@ -5,7 +5,7 @@ What is compared, how closely and why: the file of the rung, in rungs/. Which sc
 
 import pytest
 
-from .ladder import batch_norm, effective_rates, frozen, one_step, row_reuse, trajectory
+from .ladder import adaptation, batch_norm, effective_rates, frozen, one_step, row_reuse, trajectory
 
 
 @pytest.fixture
@@ -47,6 +47,14 @@ def test_rung_9_what_statistics_cost(cpu_scene, keep):
 
 def test_rung_9_gradients_in_eval_mode(cpu_scene, keep):
     keep(batch_norm.check_eval_mode_gradients(cpu_scene))
+
+
+def test_rung_9_tent_at_test_time(scene, keep):
+    keep(adaptation.check_tent(scene))
+
+
+def test_rung_9_batch_statistics_at_test_time(scene, keep):
+    keep(adaptation.check_batch_statistics(scene))
 
 
 def test_rung_10_frozen_features_keep_every_bit(scene, keep):

@@ -34,7 +34,7 @@ def check_effective_rates(scene, name):
     tensors = {n: t.astype(np.float64) for n, t in random_source(architecture, seed=1).tensors.items()}
     batches = steps_of(scene, 3)[1:]
     nets, measured = twins(scene, experiment), []
-    others = twins(scene, replace(experiment, frozen=False))
+    others = twins(scene, replace(experiment, trained_from="stem", lock_batch_norm=False))
     rates, decays, expected_rates, expected_decays = {}, {}, {}, {}
     for framework, net in nets.items():
         NETS[framework].set_tensors(net, tensors)

@@ -1,0 +1,42 @@
+"""A real browser for tests of pages: Debian's Chromium, without a window, driven by Playwright."""
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def browser():
+    """A running Chromium; the test is skipped where there is none (`.ci/run` installs it where it can)."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Chromium refuses its own sandbox to root, who runs the tests in a container; the pages are our own.
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+
+
+def opened(running, address, allowed=("file:", "data:", "blob:"), **options):
+    """A new page at `address`, and the list of what went wrong there: console errors, exceptions, requests to elsewhere."""
+    page, wrong = running.new_page(**options), []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(allowed) else wrong.append(request.url))
+    page.goto(str(address))
+    return page, wrong
+
+
+def violations(page, allowed=()):
+    """What axe-core finds wrong with a page for people who use a keyboard or a screen reader, or see little contrast."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # preload: axe-core would fetch style sheets, which a page from the file system may not
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["id"] not in allowed]
