@@ -11,6 +11,7 @@ from shared import experiments
 from shared.command.app import app
 from shared.command.console import print_table, progress_bar, say, say_notes
 from shared.command.options import (
+    CacheOption,
     DataOption,
     Device,
     DeviceOption,
@@ -29,6 +30,7 @@ from shared.command.options import (
     default_source,
 )
 from shared.errors import UserError
+from shared.images.cache import CACHE_MIB
 from shared.networks.rows import OTHER_ROWS
 from shared.runs.frameworks import NAMES
 
@@ -157,6 +159,7 @@ def run(
     draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
+    cache_mib: CacheOption = CACHE_MIB,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with unfinished runs of the same job; what is finished is left.")
     ] = False,
@@ -211,6 +214,7 @@ def run(
         "split": split,
         "device": device.value,
         "workers": workers,
+        "cache_mib": cache_mib,
         "out": out,
     }
     jobs = [
