@@ -69,6 +69,14 @@ CacheOption = Annotated[
     typer.Option(help="Main memory for decoded images and test batches, in MiB. Changes no number.", min=0, max=2**20),
 ]
 SeedOption = Annotated[list[int], typer.Option(help="Give it again to run several.", min=0, max=2**32 - 1)]
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS|local",
+        help="Have the runs made by the workers of this Dask scheduler (tcp://HOST:PORT), or of one that is started here.",
+        show_default=False,
+    ),
+]
 Unset = {"show_default": False}
 
 

@@ -46,7 +46,7 @@ class SourceFacts(TypedDict):
 
 
 class DeviceFacts(TypedDict):
-    """Where a run was made. Threads, workers and the cache's limit were not recorded at first."""
+    """Where a run was made. Threads, workers, the cache's limit, and how many devices a run had, were not recorded at first."""
 
     used: Name
     why: Text
@@ -56,6 +56,7 @@ class DeviceFacts(TypedDict):
     threads: NotRequired[Positive | None]
     workers: NotRequired[Count | None]
     cache_mib: NotRequired[Count]
+    devices: NotRequired[Positive]
 
 
 class MemoryFacts(TypedDict):
