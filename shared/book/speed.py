@@ -9,7 +9,8 @@ from shared.book.recorded import machine
 from shared.runs.frameworks import NAMES
 from shared.runs.tables import markdown_table
 
-OTHERS = ("book", "book with our threads", "ceiling")
+CONTESTANTS = ("book", "book with our threads", "ours", "ceiling", "ours in bf16")
+OTHERS = [name for name in CONTESTANTS if name != "ours"]
 WORKS = {
     "finetune": "training everything",
     "frozen": "features frozen",
@@ -62,9 +63,8 @@ def cores_busy(row: dict) -> float:
 
 
 def images_table(groups) -> str:
-    order = ("book", "book with our threads", "ours", "ceiling")
-    header = ["what", "batch", "framework", *order]
-    rows = [[*_start(key), *(_spread(group.get(name)) for name in order)] for key, group in groups.items()]
+    header = ["what", "batch", "framework", *CONTESTANTS]
+    rows = [[*_start(key), *(_spread(group.get(name)) for name in CONTESTANTS)] for key, group in groups.items()]
     return markdown_table(header, rows)
 
 

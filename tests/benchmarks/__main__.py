@@ -27,7 +27,7 @@ from shared.threads import usable_cores
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "shared" / "results" / "speed.json"
 WORKS = ("finetune", "frozen", "evaluation", "frozen-locked")
-CONTESTANTS = ("book", "book with our threads", "ours", "ceiling")
+CONTESTANTS = ("book", "book with our threads", "ours", "ceiling", "ours in bf16")
 OURS = ("OMP_NUM_THREADS", *KEEP_MEMORY)  # what our processes are started with, and the book's are not
 
 
@@ -82,9 +82,12 @@ def cells(arguments) -> list[dict]:
     ]
 
 
-def contestants_of(work: str) -> tuple[str, ...]:
-    """Who can do it: the book knows no locked batch normalisation."""
-    return tuple(c for c in CONTESTANTS if not (work == "frozen-locked" and c.startswith("book")))
+def contestants_of(framework: str, work: str) -> tuple[str, ...]:
+    """Who can do it: the book knows no locked batch normalisation; bf16 is PyTorch's alone (MXNet's AMP does nothing here)."""
+    left_out = ["book", "book with our threads"] if work == "frozen-locked" else []
+    if framework == "gluon" or work in ("evaluation", "frozen-locked"):
+        left_out.append("ours in bf16")
+    return tuple(c for c in CONTESTANTS if c not in left_out)
 
 
 def some_images(data: str, count: int, folder: Path) -> Path:
@@ -110,7 +113,7 @@ def measure(cell, rows, arguments, images, save, over):
     request = cell | {"images": str(images[cell["batch"]]), "size": arguments.size}
     running = []
     try:
-        for contestant in contestants_of(cell["work"]):
+        for contestant in contestants_of(cell["framework"], cell["work"]):
             one = Contestant(request | {"contestant": contestant})
             running.append((contestant, one))
             row = next((r for r in own if r["contestant"] == contestant), None)
