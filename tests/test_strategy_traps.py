@@ -10,7 +10,7 @@ import torch
 from helpers import THIN, random_source
 from mxnet import autograd, gluon
 
-import gluon_impl.nets  # noqa: F401 (MXNet, set up as it has to be, before torch)
+import gluon_impl.training  # noqa: F401 (MXNet, set up as it has to be, before torch; and adamw)
 from shared.networks.architecture import Architecture
 from shared.runs.frameworks import implementation
 
@@ -72,15 +72,16 @@ def test_use_global_stats_is_not_noticed_by_a_network_that_is_compiled():
 
 
 def test_gluons_schedule_begins_with_the_second_factor_and_torchs_with_the_first():
-    def factor(update):
-        return 0.5**update
+    class Halving(mx.lr_scheduler.LRScheduler):
+        def __call__(self, num_update):
+            return self.base_lr * 0.5**num_update
 
     weight = gluon_weight(0.0)
-    trainer = gluon.Trainer([weight], "sgd", {"learning_rate": 1.0, "lr_scheduler": factor})
+    trainer = gluon.Trainer([weight], "sgd", {"lr_scheduler": Halving(base_lr=1.0)})
     assert gluon_step(weight, trainer) == -0.5  # f(1)
     weight = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([weight], lr=1.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda update: 0.5**update)
     assert torch_steps(optimizer, weight, schedule) == [-1.0]  # f(0)
 
 
