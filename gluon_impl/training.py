@@ -182,5 +182,5 @@ def predict_features(net, batches, device, training=False):
 
 def _move(net, device):
     # reset_ctx makes every array anew, even where it already is.
-    if net.output.bias.list_ctx() != [device]:
+    if device not in net.output.bias.list_ctx():
         net.collect_params().reset_ctx(device)

@@ -13,7 +13,15 @@ from pathlib import Path
 # From the top down: a file imports from its own room and from those above it. A room is a package or a few single files.
 ROOMS = (
     # the ground floor, open to all
-    ("shared.errors", "shared.files", "shared.epochs", "shared.threads", "shared.streams", "shared.version")
+    (
+        "shared.errors",
+        "shared.files",
+        "shared.epochs",
+        "shared.threads",
+        "shared.streams",
+        "shared.version",
+        "shared.parts",
+    )
     + ("shared.device", "shared.nvidia", "shared.cuda_driver"),
     ("shared.images",),
     ("shared.networks",),

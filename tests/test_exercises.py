@@ -23,7 +23,7 @@ from shared.runs.frameworks import FRAMEWORKS, implementation
 from shared.runs.job import Job
 from shared.runs.record import read_runs
 
-EXPERIMENTS = {1: 14, 2: 6, 3: 3, 4: 6, 5: 6 * len(strategy.strategies()), 6: 1}  # different ones in an exercise
+EXPERIMENTS = {1: 14, 2: 6, 3: 3, 4: 6, 5: 6 * len(strategy.STRATEGIES), 6: 1}  # different ones in an exercise
 SEEDS = {1: [0], 2: [0], 3: [0, 1], 4: [0, 1], 5: [0], 6: [0, 1]}
 
 

@@ -155,9 +155,8 @@ SCORES = {"logme": -0.4, "leep": -0.3}
 
 
 def test_exercise_5_says_what_does_best_with_how_many_images(tmp_path, monkeypatch):
-    monkeypatch.setattr(strategy, "STRATEGIES", ("frozen-locked", "finetune", "scratch", "not-there-yet"))
-    given = {name: experiment(name).learning_rate for name in strategy.strategies()}
-    assert list(given) == ["frozen-locked", "finetune", "scratch"]
+    given = {name: experiment(name).learning_rate for name in ("frozen-locked", "finetune", "scratch")}
+    monkeypatch.setattr(strategy, "STRATEGIES", dict.fromkeys(given, {}))
 
     def accuracy(f, e, seed):
         assert e.learning_rate != given[e.name]  # another one was chosen

@@ -10,6 +10,7 @@ from shared import experiments
 from shared.command.app import app
 from shared.command.console import print_table, say, say_notes
 from shared.command.options import (
+    ClusterOption,
     DataOption,
     Device,
     DeviceOption,
@@ -74,6 +75,7 @@ def parity(
     together: Annotated[
         bool, typer.Option("--together", help="Both frameworks at once, the cores shared out (thin networks).")
     ] = False,
+    cluster: ClusterOption = None,
     record: Annotated[Path, typer.Option(help="Also write what every run said to this JSON.", **Unset)] = None,
     out: OutOption = Path("runs"),
 ):
@@ -116,10 +118,12 @@ def parity(
     code, done = 0, have()
     plans = note_plan(out, chosen, range(seeds), draws.value, dataset.fingerprint, network.fingerprint, len(done))
     lacking = [job for job in jobs if job not in done]
-    # One seed after the other, so that whoever stops it has whole pairs; together all seeds at once, for starting takes seconds.
-    for unit in [lacking] if together else [[job for job in lacking if job.seed == seed] for seed in range(seeds)]:
+    # One seed after the other, so that whoever stops it has whole pairs; all at once where starting takes seconds, or others do it.
+    for unit in (
+        [lacking] if together or cluster else [[job for job in lacking if job.seed == seed] for seed in range(seeds)]
+    ):
         if unit:
-            code = launch(unit, together) or code
+            code = launch(unit, together, cluster=cluster) or code
             if code == 2:
                 sys.exit(2)
     found = list(have().values())

@@ -10,6 +10,7 @@ from shared import experiments
 from shared.command.app import app
 from shared.command.console import print_table, say, say_notes
 from shared.command.options import (
+    ClusterOption,
     DataOption,
     Device,
     DeviceOption,
@@ -47,9 +48,11 @@ def exercise(
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
     draws: DrawsOption = Draws.shared,
+    cluster: ClusterOption = None,
     out: OutOption = Path("runs"),
 ):
     """Answer an exercise with measurements: train what is not recorded yet, write table and picture, print the answer."""
+    from shared.command.launch import launch_on_cluster
     from shared.exercises.bench import Bench
     from shared.exercises.index import EXERCISES
     from shared.exercises.measurements import check_rows
@@ -87,6 +90,10 @@ def exercise(
             for f, some in tasks.items()
             for e, seed in some
         ]
+        if cluster:
+            if launch_on_cluster(cluster, "exercise", jobs):
+                sys.exit(1)
+            return
         # Thin networks gain little from a second core, so both frameworks run at once.
         parts = {f: ([job for job in jobs if job.framework == f], measured) for f in tasks}
         if run_in_processes(_exercise_runs, parts, together=True):

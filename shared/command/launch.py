@@ -1,23 +1,48 @@
 """Carry out jobs and say so on the console: a line an epoch, a bar on a terminal."""
 
+import sys
 from contextlib import nullcontext
 
-from shared.command.console import console, print_report, say
+from shared.command.console import console, print_report, progress_bar, say
 from shared.errors import FailedRun, printable
 from shared.runs.answers import write_report
+from shared.runs.devices import help_with, helps
 from shared.runs.execute import Diverged, execute
 from shared.runs.job import Job
 from shared.runs.processes import run_in_processes
 
 
-def launch(jobs: list[Job], together: bool = False, report: bool = False) -> int:
+def launch(jobs: list[Job], together: bool = False, report: bool = False, cluster: str | None = None) -> int:
     """Carry out `jobs`, those of each framework in a process of its own. Returns the exit code.
 
-    report: say of every run what it gets right and wrong, and write its report.png.
+    report: say of every run what it gets right and wrong, and write its report.png. cluster: address of a Dask scheduler whose
+    workers do it instead, or `local`.
     """
+    if cluster and jobs:
+        return launch_on_cluster(cluster, "report" if report else "run", jobs)
     frameworks = dict.fromkeys(job.framework for job in jobs)
     parts = {f: ([job for job in jobs if job.framework == f], not together, report) for f in frameworks}
     return run_in_processes(carry_out, parts, together)
+
+
+def launch_on_cluster(address: str, work: str, jobs: list[Job]) -> int:
+    """Have a cluster carry out `jobs`, all on the same images and source network, see `run_on_cluster`. Returns the exit code."""
+    from shared.runs.cluster import connected, interrupted_line, run_on_cluster
+
+    dataset, source = jobs[0].load()
+    try:
+        with connected(address, dict.fromkeys(job.framework for job in jobs)) as client, progress_bar() as progress:
+            return run_on_cluster(client, work, jobs, dataset, source, _say_or_complain, progress)
+    except KeyboardInterrupt:
+        print(interrupted_line(address), file=sys.stderr)
+        raise
+
+
+def _say_or_complain(line, error):
+    if error:
+        print(printable(line), file=sys.stderr)
+    else:
+        say(line)
 
 
 def carry_out(jobs: list[Job], bars: bool = True, report: bool = False):
@@ -28,6 +53,10 @@ def carry_out(jobs: list[Job], bars: bool = True, report: bool = False):
     """
     dataset, source = jobs[0].load()
     diverged = []
+    if helps():
+        for job in jobs:
+            help_with(job, dataset, source)
+        return
     for job in jobs:
         try:
             run = _carry_out_one(job, dataset, source, bars and console.is_terminal)

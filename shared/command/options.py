@@ -65,6 +65,14 @@ WorkersOption = Annotated[
     int, typer.Option(help="Threads (gluon) or processes (torch) that load images.", min=0, max=1024)
 ]
 SeedOption = Annotated[list[int], typer.Option(help="Give it again to run several.", min=0, max=2**32 - 1)]
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS|local",
+        help="Have the runs made by the workers of this Dask scheduler (tcp://HOST:PORT), or of one that is started here.",
+        show_default=False,
+    ),
+]
 Unset = {"show_default": False}
 
 

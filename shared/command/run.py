@@ -1,5 +1,6 @@
 """Train: the default comparison, and `hotdog run`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from shared import experiments
 from shared.command.app import app
 from shared.command.console import print_table, progress_bar, say, say_notes
 from shared.command.options import (
+    ClusterOption,
     DataOption,
     Device,
     DeviceOption,
@@ -67,6 +69,7 @@ def strategies(
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     seed: SeedOption = (0,),
     device: DeviceOption = Device.auto,
+    cluster: ClusterOption = None,
     out: OutOption = Path("runs"),
 ):
     """Other ways to transfer, beside fine-tuning, on the drawn images in both frameworks: two to three minutes."""
@@ -77,10 +80,10 @@ def strategies(
         return [experiments.experiment(name, preset, num_epochs=epochs) for name in names]
 
     say(f"Other ways to transfer on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
-    sys.exit(on_drawings("strategies", chosen, framework, seed, Draws.shared, device, out))
+    sys.exit(on_drawings("strategies", chosen, framework, seed, Draws.shared, device, out, cluster))
 
 
-def on_drawings(name, chosen, framework, seed, draws, device, out) -> int:
+def on_drawings(name, chosen, framework, seed, draws, device, out, cluster=None) -> int:
     """Train what `chosen(preset)` gives on the drawn images, both frameworks at once, and show it. Returns the exit code.
 
     name: of the folder that is made below `out`.
@@ -103,7 +106,7 @@ def on_drawings(name, chosen, framework, seed, draws, device, out) -> int:
         for e in wanted
         for s in seed
     ]
-    code = launch(jobs, together=True)
+    code = launch(jobs, together=True, cluster=cluster)
     found = [r for r in read_runs(folder) if r.status == "finished"]
     if found:
         from shared.runs.curves import plot_runs
@@ -157,12 +160,21 @@ def run(
     draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
+    devices: Annotated[
+        int,
+        typer.Option(
+            help="Split every batch among N devices: processes or contexts here, or those of torchrun or MXNet's launcher.",
+            min=1,
+            max=1024,
+        ),
+    ] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with unfinished runs of the same job; what is finished is left.")
     ] = False,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Train on where the loss explodes, instead of ending the run.")
     ] = False,
+    cluster: ClusterOption = None,
     out: OutOption = Path("runs"),
 ):
     """Train and evaluate experiments, one process per framework, and record every run."""
@@ -170,6 +182,7 @@ def run(
     from shared.images.folders import load_dataset
     from shared.images.splits import describe, remarks
     from shared.networks.reading import load_source
+    from shared.runs.devices import check_launch, helps
     from shared.runs.find import completed_runs, refuse_changed
     from shared.runs.job import Job
     from shared.runs.record import read_runs
@@ -186,6 +199,9 @@ def run(
         "keep_best": keep_best or None,
         "patience": patience,
     }
+    check_launch(devices, framework.names, draws.value)
+    if helps():
+        sys.stdout = open(os.devnull, "w")  # one of the processes says it
     for name in names:
         experiments.experiment(name)
     if (row is not None or other_row is not None) and set(names) != {"hotdog-row"}:
@@ -211,6 +227,7 @@ def run(
         "split": split,
         "device": device.value,
         "workers": workers,
+        "devices": devices,
         "out": out,
     }
     jobs = [
@@ -227,6 +244,6 @@ def run(
         for done in finished.values():
             say(f"{done.folder} is finished already")
         jobs = [job for job in jobs if job not in finished]
-    code = launch(jobs, report=True)
+    code = launch(jobs, report=True, cluster=cluster)
     say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
     sys.exit(code)

@@ -20,6 +20,7 @@ RUNGS = {
     11: "row reuse",
     12: "accuracy",
     13: "the book",
+    14: "devices",
     15: "strategies",
 }
 

@@ -14,6 +14,7 @@ from shared.images.splits import Dataset, class_weights
 from shared.networks.source import Source
 from shared.runs.best import EndOfTraining, best_epoch, keep, kept, mean_loss, remove_kept, stopped
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
+from shared.runs.devices import joined
 from shared.runs.failures import explained
 from shared.runs.find import unfinished
 from shared.runs.frameworks import implementation, target_net
@@ -57,7 +58,8 @@ def execute(
         run = _begin(job, dataset, source, device, about)
     with Held(run.folder) as held:
         try:
-            _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch, on_end)
+            with joined(job, device) if job.devices > 1 else contextlib.nullcontext() as devices:
+                _train(job, dataset, source, run, parts, device, _beating(watch, held), on_epoch, on_end, devices)
         except BaseException as caught:
             kinds = {Diverged: "diverged", KeyboardInterrupt: "interrupted"}
             run.status = kinds.get(type(caught), "failed")
@@ -110,6 +112,7 @@ def _begin(job, dataset, source, device, about) -> Run:
             "cores": usable_cores(),
             "threads": threads_of(job.framework),
             "workers": job.workers,
+            "devices": job.devices,
         },
         versions=package_versions(),
         memory={"before_mib": memory_mib()},
@@ -126,20 +129,24 @@ def _begin(job, dataset, source, device, about) -> Run:
     return run
 
 
-def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end):
+def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, devices=None):
     """Train from where `run` stands to the end, and write what remains."""
     data, nets, training = parts["data"], parts["nets"], parts["training"]
     experiment = job.experiment
     net = target_net(job.framework, experiment, source, dataset, job.seed, job.draws)
-    trainer = training.make_trainer(net, experiment, device)
     done, probabilities = 0, []
     going_on = read_checkpoint(run.folder, newest=len(run.epochs) - 1)
     if going_on:
         done, tensors, states = going_on
         nets.set_tensors(net, tensors)
-        training.set_trainer_tensors(trainer, states)
         if not job.numbers_only:
             probabilities = list(read_epoch_probabilities(run)[1][: done + 1])
+    if devices:
+        devices.given(net, devices.done(done))
+        net, device = devices.spread(net), devices.device
+    trainer = training.make_trainer(net, experiment, device)
+    if going_on:
+        training.set_trainer_tensors(trainer, states)
     run.epochs = run.epochs[: done + 1] if going_on else []
     train_batches = data.train_iter(
         dataset.train,
@@ -151,11 +158,18 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end):
         experiment.mixing,
         experiment.augmentation,
     )
-    train_batches.epoch = done
     test_batches = data.test_iter(dataset.test, experiment.size, experiment.batch_size, job.workers)
+    all_test_batches = test_batches
+    if devices:
+        train_batches, test_batches = devices.batches(job, dataset)
+    train_batches.epoch = done
+    if devices:
+        train_batches = devices.start(net, trainer, train_batches, experiment, len(dataset.train))
     last = {}
 
     def record(epoch: EpochMetrics):
+        if devices:
+            epoch = devices.whole(epoch, len(dataset.train), dataset.test.labels)
         run.epochs.append({key: _finite(value) for key, value in epoch.numbers().items()})  # a diverged loss is null
         if experiment.keep_best or experiment.patience:
             run.epochs[-1]["test_loss"] = _finite(mean_loss(epoch.test_labels, epoch.test_probabilities))
@@ -194,7 +208,7 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end):
         last.clear()  # what is written below is what this network says
     if not job.numbers_only:
         if not last:  # stopped after its last epoch with only this to do, or another epoch's network is kept
-            last["probabilities"], last["labels"] = training.predict_probabilities(net, test_batches, device)
+            last["probabilities"], last["labels"] = training.predict_probabilities(net, all_test_batches, device)
         path = run.folder / "test_probabilities.csv"
         write_probabilities(path, dataset.classes, dataset.test.names, last["labels"], last["probabilities"])
         tensors = nets.get_tensors(net)

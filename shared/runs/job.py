@@ -11,6 +11,7 @@ from shared.images.folders import load_dataset
 from shared.images.splits import Dataset
 from shared.networks.reading import load_source
 from shared.networks.source import Source
+from shared.parts import check_parts, check_shared
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Job:
 
     data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout, split: as
     `load_dataset` takes them. numbers_only: keep neither weights nor probabilities. keep_going: train on where the loss explodes.
-    resume: go on with an unfinished run of the same job where there is one.
+    devices: how many share every batch, see shared.parts. resume: go on with an unfinished run of the same job where there is one.
     """
 
     experiment: Experiment
@@ -36,6 +37,7 @@ class Job:
     out: Path = Path("runs")
     numbers_only: bool = False
     keep_going: bool = False
+    devices: int = 1
     resume: bool = False
 
     def __post_init__(self):
@@ -63,6 +65,9 @@ class Job:
                 f"the last of {len(dataset.train)} training images would be a batch by itself, and at {e.size} pixels that "
                 "leaves batch normalisation one value per channel: choose another --batch-size"
             )
+        if self.devices > 1:
+            check_shared(e)
+            check_parts(self.devices, len(dataset.train), e.batch_size, e.size, len(dataset.test))
 
     def identity(self, dataset: Dataset, source: Source) -> dict:
         """What makes two jobs the same: experiment (its row as a number), framework, seed, draws, images, source network."""
@@ -74,6 +79,7 @@ class Job:
             "framework": self.framework,
             "seed": self.seed,
             "draws": self.draws,
+            "devices": self.devices,
             "images": dataset.fingerprint,
             "source network": source.fingerprint,
         }
@@ -87,6 +93,7 @@ def identity_of(run) -> dict:
         "framework": run.framework,
         "seed": run.seed,
         "draws": run.draws,
+        "devices": run.device.get("devices", 1),
         "images": run.dataset["fingerprint"],
         "source network": run.source["fingerprint"],
     }

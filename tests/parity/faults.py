@@ -11,6 +11,7 @@ from .planting import fault
 
 GLUON_DATA, TORCH_DATA = "gluon_impl/data.py", "torch_impl/data.py"
 GLUON_NETS, TORCH_NETS = "gluon_impl/nets.py", "torch_impl/nets.py"
+GLUON_DISTRIBUTED, TORCH_DISTRIBUTED = "gluon_impl/distributed.py", "torch_impl/distributed.py"
 GLUON_ADAPTATION, TORCH_ADAPTATION = "gluon_impl/adaptation.py", "torch_impl/adaptation.py"
 GLUON_TRAINING, TORCH_TRAINING = "gluon_impl/training.py", "torch_impl/training.py"
 GLUON_STRATEGIES, TORCH_STRATEGIES = "gluon_impl/strategies.py", "torch_impl/strategies.py"
@@ -379,6 +380,37 @@ FAULTS = (
         "the row without its bias", TORCH_NETS, 11, "row 0 of output.bias",
         "tensors | reused_output(source, row, slot, tensors, other_row)",
         'tensors | {"output.weight": reused_output(source, row, slot, tensors, other_row)["output.weight"]}',
+    ),
+    # devices
+    fault(
+        "gradients of the devices summed instead of averaged", TORCH_DISTRIBUTED, 14, "torch, 2 devices and one process",
+        "share = group.part / group.images", "share = 1.0",
+    ),
+    fault(
+        "averaged over devices instead of images", TORCH_DISTRIBUTED, 14, "torch, 3 devices and one process",
+        "share = group.part / group.images", "share = 1 / group.ranks",
+    ),
+    fault(
+        "a part seen twice", "shared/parts.py", 14, "torch, 2 devices and one process",
+        "batch[part_of(len(batch), self.group.rank, self.group.ranks)]", "batch[part_of(len(batch), 0, self.group.ranks)]",
+    ),
+    fault(
+        "device 1 with another initial layer", "shared/runs/devices.py", 14, "output.weight differs",
+        "        self.check_start(net)\n",
+        '        if self.framework == "torch":\n            net.output.weight.data.add_(self.group.rank)\n'
+        "        self.check_start(net)\n",
+    ),
+    fault(
+        "a short last batch weighed as a whole one", "shared/parts.py", 14, "torch, 3 devices and one process",
+        "min(self.batch_size, self.count - number * self.batch_size)", "self.batch_size",
+    ),
+    fault(
+        "each context steps by its own gradient", GLUON_DISTRIBUTED, 14, "gluon, 2 devices: weights of two contexts",
+        '{"kvstore": "device", "update_on_kvstore": False}', '{"kvstore": None, "update_on_kvstore": False}',
+    ),
+    fault(
+        "each device with its own running statistics", GLUON_DISTRIBUTED, 14, "gluon, 2 devices: running statistics",
+        "param.set_data(sum(copies) / len(copies))", "pass",
     ),
     # strategies
     fault(

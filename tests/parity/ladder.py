@@ -22,6 +22,7 @@ from .rungs import r09_adaptation as adaptation
 from .rungs import r09_batch_norm as batch_norm
 from .rungs import r10_frozen as frozen
 from .rungs import r11_row_reuse as row_reuse
+from .rungs import r14_devices as devices
 from .rungs import r15_strategies as strategies
 from .scene import Scene
 
@@ -96,6 +97,7 @@ class Climb:
             ],
             10: [lambda: frozen.check_frozen(scene), lambda: frozen.check_locked(scene)],
             11: [lambda: row_reuse.check_row_reuse(scene)],
+            14: [lambda: devices.check_devices(scene, 2), lambda: devices.check_devices(scene, 3)],
             15: [
                 *(lambda name=name: strategies.check_steps(scene, name) for name in strategies.STEPPED),
                 *(lambda name=name: strategies.check_lockstep(scene, name) for name in STRATEGIES if name not in SAME),
@@ -108,7 +110,10 @@ class Climb:
         }
 
     def climb(self, first=1, last=15):
-        """Climb the rungs `first` to `last`; raises shared.parity.tensors.Mismatch at the first check that does not hold."""
+        """Climb the rungs `first` to `last`; raises shared.parity.tensors.Mismatch at the first check that does not hold.
+
+        Rungs 12 and 13 are not for planted faults.
+        """
         for rung, checks in self.checks().items():
             if first <= rung <= last:
                 for check in checks:

@@ -1,0 +1,295 @@
+"""Many runs on a cluster: jobs handed to a Dask scheduler, records and weights brought home to --out.
+
+Every job is a task under a name made of all that makes the job what it is, and the scheduler is told to keep it whoever comes and
+goes (a Dask "published dataset"). So a client that went away finds its jobs again by giving the same command, and nothing is
+trained twice.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import queue
+import signal
+import socket
+import time
+import urllib.parse
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+
+from shared.errors import UserError, printable, reason_of
+from shared.files import locked, new_folder, user_path, write_text
+from shared.images.folders import BUILT_IN
+from shared.images.splits import Dataset
+from shared.networks.reading import KNOWN
+from shared.networks.source import Source
+from shared.runs import worker
+from shared.runs.frameworks import NAMES
+from shared.runs.job import Job
+from shared.runs.portable import packed_images, packed_source
+from shared.runs.record import read_runs
+from shared.threads import usable_cores
+from shared.version import DISTRIBUTION, VERSION
+
+LOCAL = "local"
+PREFIX = "hotdog-"
+RETRIES = 2  # of a job whose process was killed; Dask itself tries a job again whose worker dies
+LOOK_AGAIN = 0.1  # seconds
+
+
+@contextlib.contextmanager
+def connected(address: str, frameworks=("gluon", "torch")):
+    """A Dask client of the scheduler at `address`; `local` starts one here, with a worker for each of `frameworks`.
+
+    Raises UserError where Dask is not installed and where no scheduler answers.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise UserError(
+            f"--cluster needs Dask: uv sync --extra cluster, or pip install '{DISTRIBUTION}[cluster]'"
+        ) from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a worker that comes or goes is no error of ours
+    with contextlib.ExitStack() as stack:
+        try:
+            if address == LOCAL:
+                address = stack.enter_context(_local(distributed, frameworks))
+            _knock(address)
+            client = stack.enter_context(distributed.Client(address, timeout=10, set_as_default=False))
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise UserError(
+                f"no Dask scheduler answers at {address} ({reason_of(error)}): give tcp://HOST:PORT or local"
+            ) from None
+        yield client
+
+
+def _knock(address):
+    """Raise OSError or ValueError where nobody listens: Dask's client asks again and again, and ends with a traceback."""
+    if isinstance(address, str):
+        place = urllib.parse.urlsplit(address if "://" in address else f"tcp://{address}")
+        if place.scheme not in ("tcp", "tls") or not place.port:
+            raise ValueError("no address of a scheduler")
+        socket.create_connection((place.hostname, place.port), timeout=10).close()
+
+
+@contextlib.contextmanager
+def _local(distributed, frameworks):
+    threads = max(1, usable_cores() // len(frameworks))
+    workers = {
+        framework: {
+            "cls": distributed.Nanny,
+            "options": {
+                "nthreads": threads,
+                "resources": {framework: 1, worker.JOB: 1},
+                "dashboard": False,
+                "silence_logs": "CRITICAL",
+            },
+        }
+        for framework in frameworks
+    }
+    scheduler = {"cls": distributed.Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}}
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard is for this process; the workers are told by it
+    try:
+        cluster = distributed.SpecCluster(workers, scheduler, silence_logs="CRITICAL")
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    with cluster:
+        yield cluster
+
+
+def run_on_cluster(client, work: str, jobs: list[Job], dataset: Dataset, source: Source, say, progress=None) -> int:
+    """Have `jobs`, all on the same images and source network, carried out by the cluster. Returns the exit code.
+
+    work: what is done with a job, one of shared.command.serve.WORK. say(line, error): prints what the workers say. progress(what,
+    done, of how many). The runs lie in the jobs' `out` afterwards as if they had been made here. A KeyboardInterrupt leaves them
+    to the cluster.
+    """
+    out = jobs[0].out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    topic = f"{PREFIX}{_token(out)}"
+    asked = queue.Queue()
+
+    def hear(event):
+        _, said = event
+        if "line" in said:
+            say(said["line"], said.get("error", False))
+        elif "lacks" in said:
+            asked.put(said)
+
+    client.subscribe_topic(topic, hear)
+    waiting = _submitted(client, work, jobs, dataset, source, out, topic)
+    contents = {
+        "images": (dataset.fingerprint, packed_images, dataset),
+        "source": (source.fingerprint, packed_source, source),
+    }
+    codes, sent, lookout = [], {}, _Lookout(client, say)
+    while waiting:
+        if progress:
+            progress("runs", len(codes), len(jobs))
+        with contextlib.suppress(queue.Empty):
+            said = asked.get(timeout=LOOK_AGAIN)
+            _send(client, contents, sent, **{k: said[k] for k in ("lacks", "again") if k in said})
+        for name, (job, future) in list(waiting.items()):
+            if future.done():
+                del waiting[name]
+                codes.append(_brought_home(future, job, out, say))
+                with contextlib.suppress(KeyError):
+                    client.unpublish_dataset(name)
+        lookout.look(waiting)
+    for name in sent:
+        with contextlib.suppress(KeyError):
+            client.unpublish_dataset(name)
+    client.unsubscribe_topic(topic)
+    return 2 if 2 in codes else 1 if any(codes) else 0
+
+
+def _submitted(client, work, jobs, dataset, source, out, topic):
+    """{name: (job, future)}: those the cluster has already from an earlier call, the others given to it now."""
+    known, waiting = set(client.list_datasets()), {}
+    for job in jobs:
+        task = _task(work, job, dataset, source, out, topic)
+        name = f"{PREFIX}{job.framework}-{hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()[:16]}"
+        future = None
+        if name in known:
+            future = client.get_dataset(name)
+            if future.status in ("cancelled", "lost", "error"):
+                client.unpublish_dataset(name)
+                future = None
+        if future is None:
+            resources = {job.framework: 1, worker.JOB: 1}
+            future = client.submit(worker.carry_out, task, key=name, resources=resources, retries=RETRIES, pure=False)
+            client.publish_dataset(future, name=name, override=True)
+        waiting[name] = job, future
+    return waiting
+
+
+def _task(work, job, dataset, source, out, topic):
+    """All that a worker is told, in JSON's types."""
+    described = asdict(job)
+    del described["out"], described["resume"]
+    for field, known in (("data", BUILT_IN), ("source", KNOWN)):
+        if described[field] not in known:
+            described[field] = str(user_path(described[field]).resolve())
+    return {
+        "version": VERSION,
+        "work": work,
+        "job": described,
+        "images": dataset.fingerprint,
+        "source": source.fingerprint,
+        "source name": source.name,
+        "out": str(out),
+        "token": _token(out),
+        "topic": topic,
+    }
+
+
+def _token(out: Path) -> str:
+    """The text by which a worker knows that it sees this very folder. It stays, so that the same jobs have the same names."""
+    path = out / worker.TOKEN
+    if not path.is_file():
+        write_text(path, uuid.uuid4().hex)
+    return path.read_text(encoding="utf-8")
+
+
+def _send(client, contents, sent, lacks, again=False):
+    """Put images or source network where every worker can fetch them: once, unless the worker that held them is gone."""
+    fingerprint, pack, what = contents[lacks]
+    name = f"{PREFIX}{lacks}-{fingerprint}"
+    if name not in sent or (again and time.monotonic() - sent[name] > worker.ASK_AGAIN):
+        future = client.scatter(pack(what), hash=False)
+        client.publish_dataset(future, name=name, override=True)
+        sent[name] = time.monotonic()
+
+
+def _brought_home(future, job, out, say) -> int:
+    """Put what a finished task gave into `out`, once. Returns its exit code."""
+    try:
+        result = future.result()
+    except Exception as error:  # whatever the cluster says of a task that it gave up
+        say(
+            f"hotdog: {job.experiment.name} {job.framework} seed {job.seed}: {type(error).__name__}: {reason_of(error)}",
+            True,
+        )
+        return 1
+    with locked(out / "cluster"):
+        for folder, files in result["files"].items():
+            _keep(out, folder, files)
+    return result["code"]
+
+
+def _keep(out, folder, files):
+    if any(Path(name).name != name for name in (folder, *files)):
+        raise UserError(f"a worker sent a file that is called {printable(folder)}/{printable(max(files, key=len))}")
+    record = json.loads(files["run.json"])
+    same = (record["process"], record["started"])
+    if any((run.process, run.started) == same for run in read_runs(out, "*")):
+        return  # brought home before, by a client that went away at that moment
+
+    def fill(place):
+        for name, content in files.items():
+            (place / name).write_bytes(content)
+
+    new_folder(out, folder.rpartition("-")[0], fill)
+
+
+class _Lookout:
+    """Says, once each, for which framework the cluster has no worker."""
+
+    def __init__(self, client, say):
+        self.client, self.say, self.said, self.next = client, say, set(), 0.0
+
+    def look(self, waiting):
+        if time.monotonic() < self.next:
+            return
+        self.next = time.monotonic() + 5
+        needed = {job.framework for job, _ in waiting.values()}
+        there = {name for w in self.client.scheduler_info(n_workers=-1)["workers"].values() for name in w["resources"]}
+        for framework in sorted(needed - there - self.said):
+            self.said.add(framework)
+            self.say(
+                f"waiting for a worker with {NAMES[framework]}; start one with: dask worker {self.client.scheduler.address} "
+                "--nthreads CORES --preload shared.runs.worker",
+                False,
+            )
+
+
+def workers_of(client) -> tuple[list[str], list[list[str]]]:
+    """Header and lines of a table of the cluster's workers: where each is, its frameworks, threads, and jobs given to it."""
+    header = ["worker", "host", "frameworks", "threads", "jobs"]
+    given = client.processing()
+    lines = []
+    for address, about in client.scheduler_info(n_workers=-1)["workers"].items():
+        frameworks = (
+            ", ".join(NAMES[name] for name in NAMES if name in about["resources"]) or "none (--preload is missing)"
+        )
+        lines.append([address, about["host"], frameworks, str(about["nthreads"]), str(len(given.get(address, ())))])
+    return header, lines
+
+
+def jobs_on(client) -> dict[str, str]:
+    """{name: state} of all jobs that the cluster keeps: waiting, under way, or finished and not fetched yet."""
+    names = sorted(name for name in client.list_datasets() if name.startswith(PREFIX))
+    futures = {name: client.get_dataset(name) for name in names}
+    end = time.monotonic() + 1
+    while time.monotonic() < end and any(future.status == "pending" for future in futures.values()):
+        time.sleep(LOOK_AGAIN)  # a future that was just got hears of its state in a moment
+    words = {"pending": "waiting or under way"}
+    return {name: words.get(future.status, future.status) for name, future in futures.items()}
+
+
+def cancel_all(client) -> int:
+    """Take all jobs off the cluster; what is under way stops and keeps its record. Returns how many there were."""
+    names = [name for name in client.list_datasets() if name.startswith(PREFIX)]
+    for name in names:
+        future = client.get_dataset(name)
+        client.unpublish_dataset(name)
+        client.cancel([future], force=True)
+    return len(names)
+
+
+def interrupted_line(address: str) -> str:
+    """What to say where the client is interrupted."""
+    if address == LOCAL:
+        return ""
+    return f"hotdog: {address} goes on with the jobs; the same command fetches them, `hotdog cluster {address} --cancel` stops them"
