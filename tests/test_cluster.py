@@ -98,21 +98,8 @@ def parent_of(run):
 def test_killed_worker_late_worker_and_a_client_that_comes_back(here, images, thin_file, tmp_path):
     """Four runs on two workers; the one with a checkpoint is killed with -9, then the client too; a third worker comes late."""
     out = tmp_path / "runs"
-    order = (
-        "run",
-        "finetune",
-        "--seed",
-        0,
-        "--seed",
-        1,
-        *OPTIONS,
-        "--data",
-        images,
-        "--source",
-        thin_file,
-        "--out",
-        out,
-    )
+    where = ("--data", images, "--source", thin_file, "--out", out)
+    order = ("run", "finetune", "--seed", 0, "--seed", 1, *OPTIONS, *where, "--resume")
     workers = {w.pid: w for w in (here.worker(), here.worker())}
     client = here.client(*order)
 

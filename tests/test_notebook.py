@@ -21,6 +21,7 @@ from shared.runs.frameworks import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
 CHAPTER = (ROOT / "chapter.md").read_text(encoding="utf-8")
+INSIDE = LEFT_OUT.sub("", CHAPTER)  # what a notebook is made of
 FOREIGN = {"gluon": r"torch|\bv2\b", "torch": r"mxnet|gluon_impl|\bnpx\b"}
 
 each_framework = pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -32,13 +33,13 @@ def code_cells(framework):
 
 def quoted():
     """(module, function) of all that chapter.md has cog quote from both implementations, in its order."""
-    calls = re.findall(r'quotes\.pair\("(\w+)", ([^)]+)\)', CHAPTER)
+    calls = re.findall(r'quotes\.pair\("(\w+)", ([^)]+)\)', INSIDE)
     return [(module, name) for module, names in calls for name in re.findall(r'"(\w+)"', names)]
 
 
 def usage_blocks():
     """The chapter's Python code that belongs to neither framework and is quoted from no file."""
-    parts = re.split(r"^```(\w*)\n(.*?)^```$", CHAPTER, flags=re.MULTILINE | re.DOTALL)
+    parts = re.split(r"^```(\w*)\n(.*?)^```$", INSIDE, flags=re.MULTILINE | re.DOTALL)
     found = zip(parts[::3], parts[1::3], parts[2::3], strict=False)
     return [code for above, kind, code in found if kind == "python" and not re.search(r"(\*\*|\]\(\S+\))\n\n$", above)]
 
@@ -184,7 +185,7 @@ def test_the_code_is_one_frameworks_and_the_text_is_the_chapters(framework):
     place = 0
     for line in sentences:
         place = text.index(line, place) + len(line)
-    shared = re.findall(r"^\[`(shared/\S+)`\]\(\S+\)\n\n(```python\n.*?^```)", CHAPTER, re.MULTILINE | re.DOTALL)
+    shared = re.findall(r"^\[`(shared/\S+)`\]\(\S+\)\n\n(```python\n.*?^```)", INSIDE, re.MULTILINE | re.DOTALL)
     assert shared
     for file, block in shared:
         assert f"[`{file}`](../{file})\n\n{block}" in text

@@ -292,4 +292,7 @@ def interrupted_line(address: str) -> str:
     """What to say where the client is interrupted."""
     if address == LOCAL:
         return ""
-    return f"hotdog: {address} goes on with the jobs; the same command fetches them, `hotdog cluster {address} --cancel` stops them"
+    return (
+        f"hotdog: {address} goes on with the jobs; the same command (run: with --resume) fetches them, "
+        f"`hotdog cluster {address} --cancel` stops them"
+    )
