@@ -59,7 +59,8 @@ class ListedImages(gluon.data.vision.ImageFolderDataset):
 
     def __getitem__(self, position):
         file, label = self.items[position]
-        return read_image(file), label
+        item = read_image(file), label
+        return item if self._transform is None else self._transform(*item)
 
 
 def image_folder(split, transform):

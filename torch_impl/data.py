@@ -63,8 +63,8 @@ def read_image(file):
 class ListedImages(ImageFolder):
     """torchvision's image folder without its search: which files are read is said by a list, the same for both frameworks."""
 
-    def __init__(self, root, transform, loader=read_image):
-        super().__init__(root, transform, loader=loader)
+    def __init__(self, root, transform=None, target_transform=None, loader=read_image):
+        super().__init__(root, transform, target_transform, loader)
 
     def find_classes(self, directory):
         return [], {}
