@@ -11,6 +11,7 @@ from mxnet.gluon.data.vision import transforms
 
 from gluon_impl.training import seed_everything
 from shared.images.augment import augment
+from shared.images.cache import CACHE
 from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, generator, mix, shares_of, square, view
 from shared.images.views import resized_side
 
@@ -45,11 +46,21 @@ def test_augs(size):
     )
 
 
+def read_image(file):
+    """The image in `file`, HWC uint8, RGB; kept in memory where `shared.images.cache` has room."""
+    return CACHE.image(file, image.imread, lambda pixels: pixels.size)
+
+
 class ListedImages(gluon.data.vision.ImageFolderDataset):
     """Gluon's image folder without its search: which files are read is said by a list, the same for both frameworks."""
 
     def _list_images(self, root):
         self.items = []
+
+    def __getitem__(self, position):
+        file, label = self.items[position]
+        item = read_image(file), label
+        return item if self._transform is None else self._transform(*item)
 
 
 def image_folder(split, transform):
@@ -120,7 +131,7 @@ class DrawnViews(gluon.data.Dataset):
 
     def _view(self, epoch, position):
         file, label = self.items[position]
-        pixels = image.imread(file)
+        pixels = read_image(file)
         drawn = view(self.seed, epoch, position, pixels.shape[1], pixels.shape[0])
         region = (drawn.left, drawn.top, drawn.width, drawn.height)
         # bilinear, as RandomResizedCrop does

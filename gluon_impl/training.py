@@ -83,11 +83,10 @@ def train_fine_tuning(
             set_rate(trainer, experiment, epoch, step, train_batches)
             X, y = X.as_in_ctx(device), y.as_in_ctx(device)
             with autograd.record():
-                y_hat = (
-                    net.output(_frozen_features(net, X))
-                    if stage == "output"
-                    else outputs(net, X, experiment, seed, epoch, step)
-                )
+                if stage == "output":
+                    y_hat = net.output(_frozen_features(net, X))
+                else:
+                    y_hat = outputs(net, X, experiment, seed, epoch, step)
                 l = loss(y_hat, y)
                 if class_weights is not None:
                     l = l * np.array(class_weights, dtype=l.dtype, ctx=device)[y]

@@ -1,9 +1,18 @@
-"""A real browser for tests of pages: Debian's Chromium, without a window, driven by Playwright."""
+"""A real browser for tests of pages: Debian's Chromium, without a window, driven by Playwright.
+
+    uv run python tests/browser.py
+
+takes README's picture of the page: shared/results/pictures/book.png.
+"""
 
 import shutil
+import sys
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -40,3 +49,27 @@ def violations(page, allowed=()):
     # preload: axe-core would fetch style sheets, which a page from the file system may not
     found = Axe().run(page, options={"preload": False}).response["violations"]
     return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["id"] not in allowed]
+
+
+def take_picture(folder, path):
+    """Write a picture of the page in `folder`: two functions side by side."""
+    with browser() as running:
+        page, _ = opened(running, (folder / "index.html").as_uri(), viewport={"width": 1280, "height": 860})
+        page.get_by_text("side by side", exact=True).first.click()
+        page.evaluate("""() => { const top = document.getElementById("frozen-features").getBoundingClientRect().top;
+            scrollBy({ top: top - 10, behavior: "instant" }) }""")
+        page.wait_for_timeout(1500)  # the header follows
+        page.screenshot(path=path)
+    with Image.open(path) as picture:
+        small = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+    small.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    root = Path(__file__).parent.parent
+    sys.path.insert(0, str(root))
+    from shared.book.site import write_site
+
+    with tempfile.TemporaryDirectory() as temporary:
+        write_site(Path(temporary) / "book")
+        take_picture(Path(temporary) / "book", root / "shared" / "results" / "pictures" / "book.png")

@@ -16,6 +16,7 @@ from torchvision.transforms import ConvertImageDtype, v2
 from torchvision.transforms.v2.functional import crop, horizontal_flip, pil_to_tensor, resized_crop
 
 from shared.images.augment import augment
+from shared.images.cache import CACHE
 from shared.images.draws import OWN, SHARED, EpochOrder, Epochs, epoch_seed, generator, mix, shares_of, square, view
 from shared.images.views import resized_side
 from torch_impl.training import seed_everything
@@ -54,8 +55,16 @@ def test_augs(size):
     )
 
 
+def read_image(file):
+    """The image in `file` as a PIL image, RGB; kept in memory where `shared.images.cache` has room (PIL takes 4 bytes a pixel)."""
+    return CACHE.image(file, default_loader, lambda image: 4 * image.width * image.height)
+
+
 class ListedImages(ImageFolder):
     """torchvision's image folder without its search: which files are read is said by a list, the same for both frameworks."""
+
+    def __init__(self, root, transform=None, target_transform=None, loader=read_image):
+        super().__init__(root, transform, target_transform, loader)
 
     def find_classes(self, directory):
         return [], {}
@@ -128,7 +137,7 @@ class DrawnViews(Dataset):
 
     def _view(self, epoch, position):
         file, label = self.items[position]
-        pixels = pil_to_tensor(default_loader(file))
+        pixels = pil_to_tensor(read_image(file))
         drawn = view(self.seed, epoch, position, pixels.shape[2], pixels.shape[1])
         region = (drawn.top, drawn.left, drawn.height, drawn.width)
         # bilinear, as RandomResizedCrop does

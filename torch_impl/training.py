@@ -93,11 +93,10 @@ def train_fine_tuning(
         for step, (X, y) in enumerate(train_batches):
             set_rate(trainer, experiment, epoch, step, train_batches)
             X, y = _to(device, X), y.to(device)
-            y_hat = (
-                net.output(_frozen_features(net, X))
-                if stage == "output"
-                else outputs(net, X, experiment, seed, epoch, step)
-            )
+            if stage == "output":
+                y_hat = net.output(_frozen_features(net, X))
+            else:
+                y_hat = outputs(net, X, experiment, seed, epoch, step)
             l = loss(y_hat, y)
             if class_weights is not None:
                 l = l * torch.tensor(class_weights, dtype=l.dtype, device=device)[y]

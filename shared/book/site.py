@@ -7,7 +7,6 @@ by line, and the exercises' tables are folded. Style and scripts that the theme 
 
 import ast
 import html
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -84,8 +83,12 @@ def write_site(out: Path) -> Path:
     """
     if not CHAPTER.is_file():
         raise UserError(f"no such file: {CHAPTER} (the page is made of it; run this in a clone of the project)")
-    if importlib.util.find_spec("zensical") is None:
-        raise UserError("the page is built by Zensical, which is not installed: uv run --extra book hotdog book")
+    try:
+        import zensical  # noqa: F401
+    except ImportError:
+        raise UserError(
+            "the page is built by Zensical, which is not installed: uv run --extra book hotdog book"
+        ) from None
     check_replaceable(out, "page/worker.js")
     for framework in FRAMEWORKS:
         refuse_changed(out / "notebooks" / f"chapter-{framework}.ipynb")

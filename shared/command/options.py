@@ -64,6 +64,10 @@ LimitOption = Annotated[int, typer.Option(help="Use at most N images of each spl
 WorkersOption = Annotated[
     int, typer.Option(help="Threads (gluon) or processes (torch) that load images.", min=0, max=1024)
 ]
+CacheOption = Annotated[
+    int,
+    typer.Option(help="Main memory for decoded images and test batches, in MiB. Changes no number.", min=0, max=2**20),
+]
 SeedOption = Annotated[list[int], typer.Option(help="Give it again to run several.", min=0, max=2**32 - 1)]
 ClusterOption = Annotated[
     str,

@@ -12,6 +12,7 @@ from shared import experiments
 from shared.command.app import app
 from shared.command.console import print_table, progress_bar, say, say_notes
 from shared.command.options import (
+    CacheOption,
     ClusterOption,
     DataOption,
     Device,
@@ -31,6 +32,7 @@ from shared.command.options import (
     default_source,
 )
 from shared.errors import UserError
+from shared.images.cache import CACHE_MIB
 from shared.networks.rows import OTHER_ROWS
 from shared.runs.frameworks import NAMES
 
@@ -160,6 +162,7 @@ def run(
     draws: DrawsOption = Draws.shared,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = 0,
+    cache_mib: CacheOption = CACHE_MIB,
     devices: Annotated[
         int,
         typer.Option(
@@ -227,6 +230,7 @@ def run(
         "split": split,
         "device": device.value,
         "workers": workers,
+        "cache_mib": cache_mib,
         "devices": devices,
         "out": out,
     }

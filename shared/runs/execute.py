@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 from shared.epochs import EpochMetrics
 from shared.errors import FailedRun, reason_of
 from shared.files import new_folder, write_atomically
+from shared.images.cache import prepared, set_limit
 from shared.images.splits import Dataset, class_weights
 from shared.networks.source import Source
 from shared.runs.best import EndOfTraining, best_epoch, keep, kept, mean_loss, remove_kept, stopped
@@ -112,6 +113,7 @@ def _begin(job, dataset, source, device, about) -> Run:
             "cores": usable_cores(),
             "threads": threads_of(job.framework),
             "workers": job.workers,
+            "cache_mib": job.cache_mib,
             "devices": job.devices,
         },
         versions=package_versions(),
@@ -133,6 +135,7 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
     """Train from where `run` stands to the end, and write what remains."""
     data, nets, training = parts["data"], parts["nets"], parts["training"]
     experiment = job.experiment
+    set_limit(job.cache_mib)
     net = target_net(job.framework, experiment, source, dataset, job.seed, job.draws)
     done, probabilities = 0, []
     going_on = read_checkpoint(run.folder, newest=len(run.epochs) - 1)
@@ -159,6 +162,7 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
         experiment.augmentation,
     )
     test_batches = data.test_iter(dataset.test, experiment.size, experiment.batch_size, job.workers)
+    test_batches = prepared(test_batches, job.framework, dataset.test, experiment.size, experiment.batch_size)
     all_test_batches = test_batches
     if devices:
         train_batches, test_batches = devices.batches(job, dataset)

@@ -20,6 +20,22 @@ COLOURS = {
     "frozen-locked": "#56b4e9",
     "hotdog-row": "#cc79a7",
 }
+# Other ways to transfer: more than people tell apart by colour alone, so look at the table beside the picture.
+COLOURS |= {
+    "partial": "#332288",
+    "gradual": "#88ccee",
+    "head-first": "#44aa99",
+    "discriminative": "#117733",
+    "warmup-cosine": "#999933",
+    "smoothed": "#ddcc77",
+    "adamw": "#cc6677",
+    "clipped": "#882255",
+    "mixup": "#aa4499",
+    "cutmix": "#7f7f7f",
+    "augmented": "#8c564b",
+    "dropout-head": "#e7298a",
+    "balanced": "#1f78b4",
+}
 WIDTH = 7  # inches
 FONT = {"font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8.5}
 

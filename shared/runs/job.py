@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shared.errors import UserError
 from shared.experiments import Experiment
+from shared.images.cache import CACHE_MIB
 from shared.images.draws import DRAWS, SHARED
 from shared.images.folders import load_dataset
 from shared.images.splits import Dataset
@@ -20,6 +21,7 @@ class Job:
 
     data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout, split: as
     `load_dataset` takes them. numbers_only: keep neither weights nor probabilities. keep_going: train on where the loss explodes.
+    cache_mib: main memory for decoded images and test batches; changes no number.
     devices: how many share every batch, see shared.parts. resume: go on with an unfinished run of the same job where there is one.
     """
 
@@ -34,6 +36,7 @@ class Job:
     split: float | None = None
     device: str = "auto"
     workers: int = 0
+    cache_mib: int = CACHE_MIB
     out: Path = Path("runs")
     numbers_only: bool = False
     keep_going: bool = False

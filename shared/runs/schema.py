@@ -46,7 +46,7 @@ class SourceFacts(TypedDict):
 
 
 class DeviceFacts(TypedDict):
-    """Where a run was made. Threads, workers, and how many devices a run had, were not recorded at first."""
+    """Where a run was made. Threads, workers, the cache's limit, and how many devices a run had, were not recorded at first."""
 
     used: Name
     why: Text
@@ -55,6 +55,7 @@ class DeviceFacts(TypedDict):
     cores: Positive
     threads: NotRequired[Positive | None]
     workers: NotRequired[Count | None]
+    cache_mib: NotRequired[Count]
     devices: NotRequired[Positive]
 
 
