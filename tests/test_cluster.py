@@ -95,6 +95,7 @@ def parent_of(run):
         return None
 
 
+@pytest.mark.slow
 def test_killed_worker_late_worker_and_a_client_that_comes_back(here, images, thin_file, tmp_path):
     """Four runs on two workers; the one with a checkpoint is killed with -9, then the client too; a third worker comes late."""
     out = tmp_path / "runs"
