@@ -41,8 +41,8 @@ RECORD = Path(__file__).parents[2] / "shared" / "results" / "sensitivity.json"
 NONE = "no fault"
 PAIRS, MARGINS = (3, 5, 10), (0.03, 0.01)
 
-HEAD_RATE = "experiment.learning_rate * experiment.head_lr_mult}"
-OUTPUT = '{"params": net.output.parameters(), "lr": ' + HEAD_RATE + ","
+MULTIPLE = "groups.setdefault(rate_multiple(name, experiment), [])"
+OF_OUTPUT = 'groups.setdefault({} if name.startswith("output.") else rate_multiple(name, experiment), [])'
 # The same images of every run get another class: 20 of 1,000.
 NOISE = """
     from dataclasses import replace
@@ -58,14 +58,11 @@ KNOWN = {known.name: known for known in faults.FAULTS}
 
 # rung 12: none of these has to be seen by the verdicts; what sees each is in faults.py, and here is measured what does not.
 FAULTS = (
-    fault("output layer at 8 times the rate", TORCH_TRAINING, 12, "", HEAD_RATE, "experiment.learning_rate * 8}"),
-    fault("output layer at 12 times the rate", TORCH_TRAINING, 12, "", HEAD_RATE, "experiment.learning_rate * 12}"),
+    fault("output layer at 8 times the rate", TORCH_TRAINING, 12, "", MULTIPLE, OF_OUTPUT.format(8.0)),
+    fault("output layer at 12 times the rate", TORCH_TRAINING, 12, "", MULTIPLE, OF_OUTPUT.format(12.0)),
     fault(
         "no weight decay on biases and scales", TORCH_TRAINING, 12, "",
-        *KNOWN["weight decay skips biases and scales"].edits[0],
-        OUTPUT,
-        '{"params": [net.output.weight], "lr": ' + HEAD_RATE + ",\n"
-        '            {"params": [net.output.bias], "weight_decay": 0.0, "lr": ' + HEAD_RATE + ",",
+        *(text for edit in KNOWN["weight decay skips biases and scales"].edits for text in edit),
     ),
     fault(
         "no mirroring", TORCH_DATA, 12, "",
