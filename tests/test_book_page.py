@@ -79,7 +79,6 @@ def test_every_pair_is_three_tabs_and_every_quote_is_linked_to_its_line():
 
 @pytest.fixture(scope="module")
 def page_folder(tmp_path_factory):
-    pytest.importorskip("zensical")
     folder = tmp_path_factory.mktemp("site") / "book"
     done = hotdog("book", "--out", folder)
     assert done.returncode == 0, done.stderr

@@ -116,6 +116,8 @@ def test_killed_worker_late_worker_and_a_client_that_comes_back(here, images, th
     until(lambda: not worker._exists(killed.process), "the end of what the worker had started")
     again = here.client(*order)
     assert again.wait(PATIENCE) == 0, here.log_of(again)
+    with cluster.connected(here.address) as client:
+        assert cluster.jobs_on(client) == {}  # nor of what came to its end while nobody asked
     found = read_runs(out)
     assert sorted((r.framework, r.seed, r.status) for r in found) == [
         (framework, seed, "finished") for framework in FRAMEWORKS for seed in (0, 1)
@@ -132,7 +134,6 @@ def test_killed_worker_late_worker_and_a_client_that_comes_back(here, images, th
         np.testing.assert_array_equal(read_probabilities(run)[2], read_probabilities(without)[2])
 
 
-@pytest.mark.slow
 def test_a_worker_without_images_weights_and_storage_is_sent_them_once(here, thin_file, tmp_path, monkeypatch):
     """As on a machine that shares nothing with this one: the paths lead nowhere there, and --out is another."""
     counts = {(s, c): 5 for s in ("train", "test") for c in ("hotdog", "not-hotdog")}

@@ -38,15 +38,15 @@ framework, data, source, moment, *folders = sys.argv[1:]
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def before(name):
-    real = getattr(carrying_out, name)
+def before(name, call=2, of=carrying_out):
+    real = getattr(of, name)
     calls = []
     def dying(*arguments):
         calls.append(None)
-        if len(calls) == 2:
+        if len(calls) == call:
             die()
         return real(*arguments)
-    setattr(carrying_out, name, dying)
+    setattr(of, name, dying)
 
 class Dying:
     def __init__(self, batches, count):
@@ -61,6 +61,8 @@ class Dying:
 watch = lambda batches: batches
 if moment.startswith("batch "):
     watch = lambda batches: Dying(batches, int(moment.split()[1]))
+elif moment == "before save":  # of run.json after the second epoch, all else of it being written
+    before("save", 5, carrying_out.Run)
 elif moment.startswith("before "):
     before(moment.split()[1])
 small = experiment("finetune", num_epochs=3, size=32, batch_size=5)
@@ -76,7 +78,9 @@ def child(*arguments):
 
 # After some batches of each epoch (12 images: three batches each), and between the files of an epoch's end.
 MOMENTS = ("batch 2", "batch 5", "batch 9")
-MOMENTS += tuple(f"before {what}" for what in ("write_epoch_probabilities", "write_checkpoint", "write_probabilities"))
+MOMENTS += tuple(
+    f"before {what}" for what in ("write_epoch_probabilities", "write_checkpoint", "write_probabilities", "save")
+)
 
 
 @pytest.mark.parametrize(
@@ -84,14 +88,14 @@ MOMENTS += tuple(f"before {what}" for what in ("write_epoch_probabilities", "wri
     [
         pytest.param("gluon", ("batch 5",), marks=pytest.mark.tried("kill points", 1)),
         pytest.param(
-            "torch", ("batch 2", "before write_epoch_probabilities"), marks=pytest.mark.tried("kill points", 2)
+            "torch",
+            ("batch 2", "before write_epoch_probabilities", "before save"),
+            marks=pytest.mark.tried("kill points", 3),
         ),
     ],
 )
 def test_killed_runs_end_as_if_never_stopped(framework, moments, images, thin_file, tmp_path):
-    folders = [
-        tmp_path / str(number) / kind for number, kind in zip(range(len(moments)), ("own", "shared"), strict=False)
-    ]
+    folders = [tmp_path / str(number) / ("own", "shared")[number % 2] for number in range(len(moments))]
     for folder, moment in zip(folders, moments, strict=True):
         done = child(framework, images, thin_file, moment, folder)
         assert done.returncode == -signal.SIGKILL, done.stderr

@@ -104,6 +104,17 @@ def seeds() -> str:
     return markdown_table(*seeds_table(finished("seeds")))
 
 
+def other_images() -> str:
+    """How far an accuracy lies from what other test images would give, in a sentence: the normal interval of a share."""
+    runs = [run for run in finished("seeds") if run.experiment["name"] == "finetune"]
+    images, share = runs[0].dataset["test"], mean(accuracies(runs))
+    half = 1.96 * (share * (1 - share) / images) ** 0.5
+    return (
+        f"All seeds are judged on the same {images} images, so ± says how far another seed would lie, not how far other images "
+        f"would: a share of {share:.2f} among {images} has a 95 % interval of {100 * half:.1f} points either way."
+    )
+
+
 def start_slope_asymptote() -> str:
     """The three parts of a learning curve, as measured over the seeds on the drawn images."""
     header = ["experiment", "framework", "start", "after epoch 1", "last epoch", "of the way in epoch 1"]

@@ -83,11 +83,7 @@ def load_test_images(spec: str, progress=None) -> tuple[str, tuple[str, ...], Sp
     train, test, _ = (None, None, ()) if root.is_file() else train_and_test(root)
     if train and not test:
         raise UserError(f"{root} has no test images: to evaluate on its training images, give {train}")
-    images = listed_images(root) if root.is_file() else class_folders(test or root)
-    for line in left_out_lines(images.left_out):
-        print(f"hotdog: {line}", file=sys.stderr)
-    fingerprint((images.split,), _named(progress, "checking images"))
-    return _name(root), images.classes, images.split
+    return _name(root), *_all_of(root, test, progress)
 
 
 def load_training_images(spec: str, limit: int | None = None, progress=None) -> tuple[str, tuple[str, ...], Split]:
@@ -100,12 +96,18 @@ def load_training_images(spec: str, limit: int | None = None, progress=None) -> 
     train, test, _ = (None, None, ()) if root.is_file() else train_and_test(root)
     if test and not train:
         raise UserError(f"{root} has {test.name}/ but no train/ folder; to use these images, give {test}")
-    images = listed_images(root) if root.is_file() else class_folders(train or root)
+    classes, images = _all_of(root, train, progress)
+    name = spec if spec in BUILT_IN else _name(root)
+    return name, classes, images if limit is None else _limited(images, limit, classes, root)
+
+
+def _all_of(root, folder, progress) -> tuple[tuple[str, ...], Split]:
+    """Classes and images of a list, of `folder`, or of `root` where there is no such folder; what is left out is said."""
+    images = listed_images(root) if root.is_file() else class_folders(folder or root)
     for line in left_out_lines(images.left_out):
         print(f"hotdog: {line}", file=sys.stderr)
     fingerprint((images.split,), _named(progress, "checking images"))
-    name = spec if spec in BUILT_IN else _name(root)
-    return name, images.classes, images.split if limit is None else _limited(images.split, limit, images.classes, root)
+    return images.classes, images.split
 
 
 def _check_limit(limit):

@@ -134,12 +134,11 @@ def run_on_cluster(client, work: str, jobs: list[Job], dataset: Dataset, source:
             if future.done():
                 del waiting[name]
                 codes.append(_brought_home(future, job, out, say))
-                with contextlib.suppress(KeyError):
-                    client.unpublish_dataset(name)
+                _unpublish(client, name)
         lookout.look(waiting)
     for name in sent:
-        with contextlib.suppress(KeyError):
-            client.unpublish_dataset(name)
+        _unpublish(client, name)
+    _forget_what_is_home(client, out)
     client.unsubscribe_topic(topic)
     return 2 if 2 in codes else 1 if any(codes) else 0
 
@@ -149,19 +148,36 @@ def _submitted(client, work, jobs, dataset, source, out, topic):
     known, waiting = set(client.list_datasets()), {}
     for job in jobs:
         task = _task(work, job, dataset, source, out, topic)
-        name = f"{PREFIX}{job.framework}-{hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()[:16]}"
-        future = None
-        if name in known:
-            future = client.get_dataset(name)
-            if future.status in ("cancelled", "lost", "error"):
-                client.unpublish_dataset(name)
-                future = None
+        name = hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()[:16]
+        name = f"{_prefix(out)}{job.framework}-{name}"
+        future = client.get_dataset(name, default=None) if name in known else None
+        if future is not None and future.status in ("cancelled", "lost", "error"):
+            _unpublish(client, name)
+            future = None
         if future is None:
             resources = {job.framework: 1, worker.JOB: 1}
             future = client.submit(worker.carry_out, task, key=name, resources=resources, retries=RETRIES, pure=False)
             client.publish_dataset(future, name=name, override=True)
         waiting[name] = job, future
     return waiting
+
+
+def _prefix(out):
+    """What the names of all jobs begin with whose runs belong into `out`."""
+    return f"{PREFIX}{_token(out)[:8]}-"
+
+
+def _forget_what_is_home(client, out):
+    """Take off the cluster what came to its end while no client asked, and left its run in `out` itself."""
+    for name in client.list_datasets():
+        future = client.get_dataset(name, default=None) if name.startswith(_prefix(out)) else None
+        if future is not None and future.status == "finished" and not future.result()["files"]:
+            _unpublish(client, name)
+
+
+def _unpublish(client, name):
+    with contextlib.suppress(KeyError):  # a worker has done it, or another client
+        client.unpublish_dataset(name)
 
 
 def _task(work, job, dataset, source, out, topic):
@@ -270,7 +286,8 @@ def workers_of(client) -> tuple[list[str], list[list[str]]]:
 def jobs_on(client) -> dict[str, str]:
     """{name: state} of all jobs that the cluster keeps: waiting, under way, or finished and not fetched yet."""
     names = sorted(name for name in client.list_datasets() if name.startswith(PREFIX))
-    futures = {name: client.get_dataset(name) for name in names}
+    futures = {name: client.get_dataset(name, default=None) for name in names}
+    futures = {name: future for name, future in futures.items() if future is not None}  # done and gone meanwhile
     end = time.monotonic() + 1
     while time.monotonic() < end and any(future.status == "pending" for future in futures.values()):
         time.sleep(LOOK_AGAIN)  # a future that was just got hears of its state in a moment
@@ -282,9 +299,9 @@ def cancel_all(client) -> int:
     """Take all jobs off the cluster; what is under way stops and keeps its record. Returns how many there were."""
     names = [name for name in client.list_datasets() if name.startswith(PREFIX)]
     for name in names:
-        future = client.get_dataset(name)
-        client.unpublish_dataset(name)
-        client.cancel([future], force=True)
+        future = client.get_dataset(name, default=None)
+        _unpublish(client, name)
+        client.cancel([future] if future is not None else [], force=True)
     return len(names)
 
 

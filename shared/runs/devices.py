@@ -94,7 +94,7 @@ class Devices:
         return self.kit.spread(net, self.device, self.group)
 
     def start(self, net, trainer, epochs, experiment, count) -> Parts:
-        """What to train on instead of `epochs`, once all have the same network. Raises UserError where one has another."""
+        """What to train on instead of `epochs`, once all have the same network. Raises FailedRun where one has another."""
         self.check_start(net)
         self.kit.share_steps(trainer, self.group)
         return Parts(
@@ -102,7 +102,7 @@ class Devices:
         )
 
     def check_start(self, net):
-        """Raise UserError, naming a tensor, where the devices do not start from the same network."""
+        """Raise FailedRun, naming a tensor, where the devices do not start from the same network."""
         nets = implementation(self.framework, "nets")
         marks = {name: _mark(t) for name, t in nets.get_tensors(net).items()}
         total = self.kit.summed({"start": np.array(list(marks.values()))}, self.group)["start"]

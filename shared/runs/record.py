@@ -163,8 +163,9 @@ def write_epoch_probabilities(folder: Path, labels, probabilities):
 def read_epoch_probabilities(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Class indices (N,) int64 and probabilities (epochs + 1, N, classes) float64 of a run's test images, epoch 0 first.
 
-    A run made before they were kept has those of its last epoch only: (1, N, classes), from test_probabilities.csv. Raises
-    UserError where the file is damaged.
+    A run made before they were kept has those of its last epoch only: (1, N, classes), from test_probabilities.csv. The file is
+    written before run.json, so that of an unfinished run may hold epochs that were not recorded any more: they are left out.
+    Raises UserError where the file is damaged.
     """
     path = run.folder / EPOCH_PROBABILITIES
     if not path.is_file():
@@ -174,6 +175,8 @@ def read_epoch_probabilities(run: Run) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             labels, ratios = arrays["labels"].astype(np.int64), arrays["log_ratios"]
         wanted = (len(run.epochs), run.dataset["test"], len(run.dataset["classes"]))
+        if run.status != "finished":
+            ratios = ratios[: wanted[0]]
         if ratios.shape != wanted or labels.shape != wanted[1:2]:
             raise ValueError(f"it should hold {wanted[0]} epochs of {wanted[1]} images")
         if (ratios > 0).any() or not ((labels >= 0) & (labels < wanted[2])).all():  # a diverged network has said NaN
