@@ -169,9 +169,8 @@ def _prefix(out):
 
 def _forget_what_is_home(client, out):
     """Take off the cluster what came to its end while no client asked, and left its run in `out` itself."""
-    for name in client.list_datasets():
-        future = client.get_dataset(name, default=None) if name.startswith(_prefix(out)) else None
-        if future is not None and future.status == "finished" and not future.result()["files"]:
+    for name, future in _kept(client, _prefix(out)).items():
+        if future.status == "finished" and not future.result()["files"]:
             _unpublish(client, name)
 
 
@@ -285,24 +284,28 @@ def workers_of(client) -> tuple[list[str], list[list[str]]]:
 
 def jobs_on(client) -> dict[str, str]:
     """{name: state} of all jobs that the cluster keeps: waiting, under way, or finished and not fetched yet."""
-    names = sorted(name for name in client.list_datasets() if name.startswith(PREFIX))
+    words = {"pending": "waiting or under way"}
+    return {name: words.get(future.status, future.status) for name, future in _kept(client, PREFIX).items()}
+
+
+def _kept(client, prefix):
+    """{name: future} of the jobs that the cluster keeps, each of which has heard of its state."""
+    names = sorted(name for name in client.list_datasets() if name.startswith(prefix))
     futures = {name: client.get_dataset(name, default=None) for name in names}
-    futures = {name: future for name, future in futures.items() if future is not None}  # done and gone meanwhile
+    futures = {name: future for name, future in futures.items() if future is not None}  # not taken off meanwhile
     end = time.monotonic() + 1
     while time.monotonic() < end and any(future.status == "pending" for future in futures.values()):
-        time.sleep(LOOK_AGAIN)  # a future that was just got hears of its state in a moment
-    words = {"pending": "waiting or under way"}
-    return {name: words.get(future.status, future.status) for name, future in futures.items()}
+        time.sleep(LOOK_AGAIN)
+    return futures
 
 
 def cancel_all(client) -> int:
     """Take all jobs off the cluster; what is under way stops and keeps its record. Returns how many there were."""
-    names = [name for name in client.list_datasets() if name.startswith(PREFIX)]
-    for name in names:
-        future = client.get_dataset(name, default=None)
+    futures = _kept(client, PREFIX)
+    for name, future in futures.items():
         _unpublish(client, name)
-        client.cancel([future] if future is not None else [], force=True)
-    return len(names)
+        client.cancel([future], force=True)
+    return len(futures)
 
 
 def interrupted_line(address: str) -> str:
