@@ -80,6 +80,15 @@ def printed(name: str) -> str:
     return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
 
 
+def strategies() -> str:
+    """The recorded output of `hotdog strategies`: the table, and where it was made."""
+    runs = finished("strategies")
+    return (
+        f"{markdown_table(*epochs_table(runs))}\n\n{machine(runs[0].device, runs[0].versions)} "
+        f"Both frameworks ran at once, sharing the cores, in {_wall_seconds(runs):.0f} s."
+    )
+
+
 PHOTOGRAPHS = (
     "{machine} The machine was shared with other work, more of it during some runs than during others, so the images per second "
     "(Gluon / PyTorch, data loading counted) do not compare the frameworks. "
