@@ -85,6 +85,12 @@ def test_a_damaged_file_is_named(tmp_path):
             read_epoch_probabilities(run)
     file.write_bytes(whole)
     with pytest.raises(UserError, match="5 epochs of 2 images"):
-        read_epoch_probabilities(dataclasses.replace(run, epochs=run.epochs[:5]))
+        read_epoch_probabilities(dataclasses.replace(run, status="finished", epochs=run.epochs[:5]))
+    stopped = dataclasses.replace(
+        run, status="interrupted", epochs=run.epochs[:5]
+    )  # before its last epoch was recorded
+    assert read_epoch_probabilities(stopped)[1].shape == (5, 2, 2)
+    with pytest.raises(UserError, match="7 epochs of 2 images"):  # it never holds fewer
+        read_epoch_probabilities(dataclasses.replace(stopped, epochs=[*run.epochs, run.epochs[-1]]))
     with pytest.raises(ValueError, match="for 3 labels"):
         write_epoch_probabilities(tmp_path, [0, 1, 1], np.full((6, 2, 2), 0.5))

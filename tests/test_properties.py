@@ -160,7 +160,8 @@ def test_packed_probabilities_keep_the_class_and_nearly_the_number(p):
 def test_probabilities_of_every_epoch_come_back(p, epochs):
     p = np.stack([np.roll(p, i, axis=0) for i in range(epochs)])
     labels = np.arange(p.shape[1]) % p.shape[2]
-    run = SimpleNamespace(epochs=[{}] * epochs, dataset={"test": p.shape[1], "classes": list("abcd")[: p.shape[2]]})
+    dataset = {"test": p.shape[1], "classes": list("abcd")[: p.shape[2]]}
+    run = SimpleNamespace(status="finished", epochs=[{}] * epochs, dataset=dataset)
     with tempfile.TemporaryDirectory() as folder:
         run.folder = Path(folder)
         write_epoch_probabilities(run.folder, labels, p)
