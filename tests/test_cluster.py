@@ -1,18 +1,15 @@
 """Many runs on a Dask cluster, with real processes here: workers that are killed or come late, a client that comes back."""
 
 import json
-import os
 import platform
 import signal
-import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 
 import numpy as np
-import psutil
 import pytest
-from helpers import ROOT, write_images
+from helpers import write_images
+from loopback import PATIENCE, Here, parent_of, until
 
 from shared.errors import UserError
 from shared.experiments import experiment
@@ -27,57 +24,6 @@ from shared.runs.record import read_probabilities, read_runs
 
 SMALL = experiment("finetune", num_epochs=12, size=32, batch_size=5)
 OPTIONS = ("--epochs", 12, "--size", 32, "--batch-size", 5)
-PATIENCE = 120  # seconds for what takes few
-
-
-def until(true, what, patience=PATIENCE):
-    """Wait until `true()` is, and return it; AssertionError, with `what` was waited for, where it never is."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        if found := true():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited in vain for {what}")
-
-
-class Here:
-    """A scheduler on loopback, and workers that are started by `worker()`, as a user starts them. All end with the `with`."""
-
-    def __init__(self, folder):
-        self.file, self.cache, self.started, self.workers = folder / "scheduler.json", folder / "cache", [], []
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOTDOG_CACHE": str(self.cache)}
-
-    def start(self, *command):
-        with open(self.file.with_name(f"log-{len(self.started)}.txt"), "w") as log:
-            process = subprocess.Popen(list(map(str, command)), env=self.environment, stdout=log, stderr=log)
-        self.started.append(process)
-        return process
-
-    def log_of(self, process):
-        return self.file.with_name(f"log-{self.started.index(process)}.txt").read_text()
-
-    def dask(self, kind, *options):
-        common = ("--no-dashboard", "--scheduler-file", self.file)
-        return self.start(sys.executable, "-m", f"distributed.cli.dask_{kind}", *common, *options)
-
-    def worker(self):
-        self.workers.append(self.dask("worker", "--no-nanny", "--nthreads", 1, "--preload", "shared.runs.worker"))
-        return self.workers[-1]
-
-    def client(self, *arguments):
-        return self.start(sys.executable, "-m", "shared.command", *arguments, "--cluster", self.address)
-
-    def __enter__(self):
-        self.dask("scheduler", "--host", "127.0.0.1", "--port", 0)
-        until(lambda: self.file.is_file() and self.file.read_text().endswith("}"), "the scheduler")
-        self.address = json.loads(self.file.read_text())["address"]
-        return self
-
-    def __exit__(self, *error):
-        for process in self.started[::-1]:
-            process.kill()
-        for process in self.started:
-            process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +31,6 @@ def here(tmp_path_factory):
     """One for all tests, so that what a test started serves the next."""
     with Here(tmp_path_factory.mktemp("here")) as one:
         yield one
-
-
-def parent_of(run):
-    """The number of the process that started the one which carries out `run`; None where it is gone."""
-    try:
-        return psutil.Process(run.process["pid"]).ppid()
-    except psutil.NoSuchProcess:
-        return None
 
 
 @pytest.mark.slow

@@ -30,9 +30,11 @@ def lines_of(node: ast.stmt) -> slice:
 def source_of(file: str, *names: str) -> str:
     """The source of the functions, classes, constants or methods (`Class.method`) `names` of `file`, a path from the root.
 
-    Raises KeyError for a name that is not there.
+    Without names: all of it. Raises KeyError for a name that is not there.
     """
     text = (ROOT / file).read_text(encoding="utf-8")
+    if not names:
+        return text.strip()
     lines, sources = text.splitlines(), {}
 
     def collect(nodes, prefix=""):

@@ -1,7 +1,7 @@
 """How far runs and devices go, calculated from what one of them costs. Times in seconds, sizes in bytes, lines in bits per second.
 
-Two questions. *Many runs*: a cluster's workers carry them out side by side, but one client gives them out and fetches what they leave.
-*One run on several devices*: each computes a part of every batch, then gradients are added up over the network.
+*Many runs*: a cluster's workers carry them out side by side, but one client gives them out and fetches what they leave. *One run on
+several devices*: each computes a part of every batch, then gradients are added up over the network.
 """
 
 import math
@@ -15,7 +15,7 @@ HALF = 0.5  # below this efficiency more machines are not worth it: most of what
 class RunCost:
     """What carrying out runs costs beside the runs themselves, in seconds.
 
-    first: from the command to the begin of the first run. gap: from the end of a run to the begin of the next one of the same worker.
+    first: from the command to the begin of the first run. gap: from the end of a run to the begin of the next one of its worker.
     last: from the end of the last run to the end of the command. each: what the one process that no second worker relieves (client
     or scheduler) computes for every run.
     """
@@ -44,9 +44,9 @@ def speedup_of_runs(runs: int, workers: int, seconds: float, cost: RunCost, alon
 class StepCost:
     """What a step costs.
 
-    once, image: seconds of a step on one device, whatever the batch, and for every image of it. packing: seconds that a device takes
-    to lay its gradients side by side and back again. gradients: their bytes. hop: seconds from a device to the next for the
-    smallest message.
+    once, image: seconds of a step on one device, whatever the batch, and for every image of it. packing: seconds that a device
+    takes to lay its gradients side by side and back again. gradients: their bytes. hop: seconds from a device to the next for
+    the smallest message.
     """
 
     once: float
@@ -98,7 +98,7 @@ def stops_paying(speedup: Callable[[int], float], most: int) -> int:
 
 
 def line_through(points: list[tuple[float, float]]) -> tuple[float, float]:
-    """(height at 0, slope) of the straight line of least squares through `points`; through the origin where it would begin below."""
+    """(height at 0, slope) of the line of least squares through `points`; through the origin where it would begin below."""
     n, xs, ys = len(points), [x for x, _ in points], [y for _, y in points]
     mean_x, mean_y = sum(xs) / n, sum(ys) / n
     slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x in xs)

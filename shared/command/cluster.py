@@ -11,14 +11,22 @@ from shared.command.console import print_table, say
 @app.command()
 def cluster(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Of a Dask scheduler, tcp://HOST:PORT.")],
-    cancel: Annotated[bool, typer.Option("--cancel", help="Stop all jobs; records keep what they have.")] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Stop all jobs that are not finished; records keep what they have.")
+    ] = False,
 ):
     """Show a Dask cluster's workers and the jobs it was given with --cluster, or stop those."""
     from shared.runs.cluster import cancel_all, connected, jobs_on, workers_of
+    from shared.runs.tables import plural
 
     with connected(address) as client:
         if cancel:
-            say(f"stopped {cancel_all(client)} jobs")
+            stopped, finished = cancel_all(client)
+            say(f"stopped {plural(stopped, 'job')}")
+            if finished:
+                say(
+                    f"finished, and kept until the command that gave them fetches what they made: {plural(finished, 'job')}"
+                )
             return
         print_table(*workers_of(client))
         for name, status in jobs_on(client).items():

@@ -9,8 +9,8 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import queue
-import signal
 import socket
 import time
 import urllib.parse
@@ -28,12 +28,14 @@ from shared.runs import worker
 from shared.runs.frameworks import NAMES
 from shared.runs.job import Job
 from shared.runs.portable import packed_images, packed_source
+from shared.runs.processes import PATIENCE
 from shared.runs.record import read_runs
 from shared.threads import usable_cores
 from shared.version import DISTRIBUTION, VERSION
 
 LOCAL = "local"
-PREFIX = "hotdog-"
+PREFIX = "hotdog-"  # of all that is kept on a cluster for us
+JOBS = f"{PREFIX}job-"
 RETRIES = 2  # of a job whose process was killed; Dask itself tries a job again whose worker dies
 LOOK_AGAIN = 0.1  # seconds
 
@@ -73,29 +75,20 @@ def _knock(address):
         socket.create_connection((place.hostname, place.port), timeout=10).close()
 
 
-@contextlib.contextmanager
 def _local(distributed, frameworks):
+    """A cluster in this very process, which nobody else can reach: what trains has processes of its own anyway."""
     threads = max(1, usable_cores() // len(frameworks))
+    own = {
+        "protocol": "inproc",
+        "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",
+    }  # Dask serves "I am well" there
+    quiet = {"silence_logs": "CRITICAL", "memory_limit": 0, "nthreads": threads}
     workers = {
-        framework: {
-            "cls": distributed.Nanny,
-            "options": {
-                "nthreads": threads,
-                "resources": {framework: 1, worker.JOB: 1},
-                "dashboard": False,
-                "silence_logs": "CRITICAL",
-            },
-        }
+        framework: {"cls": distributed.Worker, "options": own | quiet | {"resources": {framework: 1, worker.JOB: 1}}}
         for framework in frameworks
     }
-    scheduler = {"cls": distributed.Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}}
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard is for this process; the workers are told by it
-    try:
-        cluster = distributed.SpecCluster(workers, scheduler, silence_logs="CRITICAL")
-    finally:
-        signal.signal(signal.SIGINT, heard)
-    with cluster:
-        yield cluster
+    return distributed.SpecCluster(workers, {"cls": distributed.Scheduler, "options": own}, silence_logs="CRITICAL")
 
 
 def run_on_cluster(client, work: str, jobs: list[Job], dataset: Dataset, source: Source, say, progress=None) -> int:
@@ -107,7 +100,7 @@ def run_on_cluster(client, work: str, jobs: list[Job], dataset: Dataset, source:
     """
     out = jobs[0].out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    topic = f"{PREFIX}{_token(out)}"
+    topic = f"{JOBS}{_token(out)}"
     asked = queue.Queue()
 
     def hear(event):
@@ -128,8 +121,7 @@ def run_on_cluster(client, work: str, jobs: list[Job], dataset: Dataset, source:
         if progress:
             progress("runs", len(codes), len(jobs))
         with contextlib.suppress(queue.Empty):
-            said = asked.get(timeout=LOOK_AGAIN)
-            _send(client, contents, sent, **{k: said[k] for k in ("lacks", "again") if k in said})
+            _send(client, contents, sent, asked.get(timeout=LOOK_AGAIN)["lacks"])
         for name, (job, future) in list(waiting.items()):
             if future.done():
                 del waiting[name]
@@ -164,7 +156,7 @@ def _submitted(client, work, jobs, dataset, source, out, topic):
 
 def _prefix(out):
     """What the names of all jobs begin with whose runs belong into `out`."""
-    return f"{PREFIX}{_token(out)[:8]}-"
+    return f"{JOBS}{_token(out)[:8]}-"
 
 
 def _forget_what_is_home(client, out):
@@ -207,11 +199,15 @@ def _token(out: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _send(client, contents, sent, lacks, again=False):
-    """Put images or source network where every worker can fetch them: once, unless the worker that held them is gone."""
+def _send(client, contents, sent, lacks):
+    """Put images or source network where every worker can fetch them: once.
+
+    A worker that waits asks again, and again they are sent: the one that held them may be gone, or another client that had sent the
+    same may have taken them off.
+    """
     fingerprint, pack, what = contents[lacks]
     name = f"{PREFIX}{lacks}-{fingerprint}"
-    if name not in sent or (again and time.monotonic() - sent[name] > worker.ASK_AGAIN):
+    if time.monotonic() - sent.get(name, -math.inf) > worker.ASK_AGAIN:
         future = client.scatter(pack(what), hash=False)
         client.publish_dataset(future, name=name, override=True)
         sent[name] = time.monotonic()
@@ -219,6 +215,9 @@ def _send(client, contents, sent, lacks, again=False):
 
 def _brought_home(future, job, out, say) -> int:
     """Put what a finished task gave into `out`, once. Returns its exit code."""
+    if future.status == "cancelled":
+        say(f"hotdog: {job.experiment.name} {job.framework} seed {job.seed} was stopped: hotdog cluster --cancel", True)
+        return 1
     try:
         result = future.result()
     except Exception as error:  # whatever the cluster says of a task that it gave up
@@ -237,15 +236,15 @@ def _keep(out, folder, files):
     if any(Path(name).name != name for name in (folder, *files)):
         raise UserError(f"a worker sent a file that is called {printable(folder)}/{printable(max(files, key=len))}")
     record = json.loads(files["run.json"])
-    same = (record["process"], record["started"])
-    if any((run.process, run.started) == same for run in read_runs(out, "*")):
+    same, stem = (record["process"], record["started"]), folder.rpartition("-")[0]
+    if any((run.process, run.started) == same for run in read_runs(out, f"{stem}-*")):
         return  # brought home before, by a client that went away at that moment
 
     def fill(place):
         for name, content in files.items():
             (place / name).write_bytes(content)
 
-    new_folder(out, folder.rpartition("-")[0], fill)
+    new_folder(out, stem, fill)
 
 
 class _Lookout:
@@ -285,7 +284,7 @@ def workers_of(client) -> tuple[list[str], list[list[str]]]:
 def jobs_on(client) -> dict[str, str]:
     """{name: state} of all jobs that the cluster keeps: waiting, under way, or finished and not fetched yet."""
     words = {"pending": "waiting or under way"}
-    return {name: words.get(future.status, future.status) for name, future in _kept(client, PREFIX).items()}
+    return {name: words.get(future.status, future.status) for name, future in _kept(client, JOBS).items()}
 
 
 def _kept(client, prefix):
@@ -299,13 +298,26 @@ def _kept(client, prefix):
     return futures
 
 
-def cancel_all(client) -> int:
-    """Take all jobs off the cluster; what is under way stops and keeps its record. Returns how many there were."""
-    futures = _kept(client, PREFIX)
-    for name, future in futures.items():
-        _unpublish(client, name)
-        client.cancel([future], force=True)
-    return len(futures)
+def cancel_all(client) -> tuple[int, int]:
+    """Stop all jobs that are not finished; what is under way keeps its record. Returns how many, and how many stay.
+
+    What is finished and not at home stays until it is fetched: such a run is nowhere else.
+    """
+    jobs = _kept(client, JOBS)
+    stopped = {name: future for name, future in jobs.items() if future.status != "finished"}
+    client.cancel(list(stopped.values()), force=True)  # all at once, or a worker would begin with the next one
+    stay = [name for name in jobs if name not in stopped and not _is_home(client, jobs[name])]
+    for name in client.list_datasets():
+        if name.startswith(PREFIX) and name not in stay:
+            _unpublish(client, name)
+    return len(stopped), len(stay)
+
+
+def _is_home(client, future) -> bool:
+    """Whether a finished job has left its run in the client's own storage. Asked of the worker: the run may be large."""
+    with contextlib.suppress(Exception):  # the worker may be gone, or busy
+        return client.submit(worker.is_home, future, pure=False).result(timeout=2 * PATIENCE)
+    return False
 
 
 def interrupted_line(address: str) -> str:

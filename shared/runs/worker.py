@@ -12,6 +12,7 @@ next job of the same framework.
 
 import contextlib
 import json
+import math
 import os
 import queue
 import shutil
@@ -36,7 +37,7 @@ JOB = "job"  # the resource that all jobs need
 MODULES = {"gluon": "mxnet", "torch": "torch"}
 TOKEN = ".cluster-token"  # in --out: whoever reads the client's token there shares its storage
 KEEP = {"images": keep_images, "source": keep_source}
-ASK_AGAIN = 5.0  # seconds
+ASK_AGAIN, LOOK_AGAIN = 5.0, 0.2  # seconds
 
 
 class Lost(Exception):
@@ -101,6 +102,11 @@ def carry_out(task: dict) -> dict:
     return {"code": answer["done"], "files": files}
 
 
+def is_home(result: dict) -> bool:
+    """Whether what `carry_out` returned says that the run lies where the client asked for it."""
+    return not result["files"]
+
+
 def _is_wanted(worker, key):
     """Whether a job is still to be done: not where it was cancelled, or its worker is closing."""
     task = worker.state.tasks.get(key)
@@ -151,21 +157,23 @@ def _fetch(kind, wanted, tell, is_wanted):
     """Get what has the fingerprint `wanted` from the client, by way of the cluster, into this machine's cache."""
     from distributed import get_client
 
-    client, name = get_client(), f"hotdog-{kind}-{wanted}"
+    client, name, asked = get_client(), f"hotdog-{kind}-{wanted}", -math.inf
     while True:
         with contextlib.suppress(KeyError):
             future = client.get_dataset(name)
             try:
                 content = future.result(timeout=600)
             except Exception:  # the worker that held it is gone: ask for it once more
-                tell(lacks=kind, again=True)
+                pass
             else:
                 KEEP[kind](content, wanted)
                 return
         if not is_wanted():
             raise Lost(f"nobody waits for the job that needed {name}")
-        tell(lacks=kind)
-        time.sleep(ASK_AGAIN)
+        if time.monotonic() - asked > ASK_AGAIN:
+            tell(lacks=kind)
+            asked = time.monotonic()
+        time.sleep(LOOK_AGAIN)
 
 
 class Child:
@@ -194,12 +202,12 @@ class Child:
 
     def _next(self, is_wanted):
         while True:
+            if not is_wanted():  # asked at every event too: a run that speaks often is stopped as well
+                self.stop()
+                raise Lost("nobody waits for the job any more")
             try:
                 event = self.events.get(timeout=1)
             except queue.Empty:
-                if not is_wanted():
-                    self.stop()
-                    raise Lost("nobody waits for the job any more") from None
                 continue
             if event is None:
                 code = self.process.wait()

@@ -1,8 +1,8 @@
 """One process of a run on several devices, timed: `python -m tests.benchmarks.devices '{"engine": …}'`, started by scale.py.
 
-What is timed is the project's own loop with the project's own devices, on batches that lie in memory. Every step has four parts: it
-computes, waits until all devices have their gradients, adds them up, and does the rest (update, what is told of the loss). Frameworks
-may begin to add up while they still compute; here nothing overlaps, so what is measured is the most that it can cost.
+What is timed is the project's own loop with the project's own devices, on batches that lie in memory. Every step has four parts:
+it computes, waits until all devices have their gradients, adds them up, and does the rest (update, what is told of the loss).
+Frameworks may begin to add up while they still compute; here nothing overlaps, so what is measured is the most that it can cost.
 """
 
 import json
@@ -53,7 +53,7 @@ class Steps:
         self._tick()
 
     def summary(self) -> dict:
-        """Median seconds of each part and bytes that all devices together sent a step. The first step, which warms up, is left out."""
+        """Median seconds of each part, bytes that all devices sent a step; without the first step, which warms up."""
         seconds = {part: statistics.median(row[i] for row in self.rows[1:]) for i, part in enumerate(PARTS)}
         exchanges = len(self.sent) - 2
         return seconds | {"bytes": round((self.sent[-1] - self.sent[1]) / exchanges) if exchanges > 0 else None}

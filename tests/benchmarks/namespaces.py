@@ -22,7 +22,9 @@ def enter(module: str, arguments: list[str]):
     """Become `python -m module --inside arguments` in namespaces of its own. SystemExit where this system gives none."""
     unshare = ["unshare", "--map-root-user", "--net", "--mount"]
     if subprocess.run([*unshare, "true"], capture_output=True).returncode:
-        raise SystemExit("this needs Linux's user namespaces (unshare --map-root-user --net --mount), which are refused here")
+        raise SystemExit(
+            "this needs Linux's user namespaces (unshare --map-root-user --net --mount), which are refused here"
+        )
     os.execvp("unshare", [*unshare, sys.executable, "-m", module, "--inside", *arguments])
 
 
@@ -60,4 +62,5 @@ def line_of(bits_per_second: float):
 def without(folders, command: list) -> list[str]:
     """`command` as it is started where `folders` are empty."""
     hide = " && ".join(f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in folders)
-    return ["unshare", "--mount", "sh", "-c", f'{hide} && exec "$@"', "sh", *map(str, command)]
+    own = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return ["unshare", *own, "--mount", "sh", "-c", f'{hide} && exec "$@"', "sh", *map(str, command)]

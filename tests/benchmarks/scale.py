@@ -3,9 +3,9 @@
     uv run python -m tests.benchmarks.scale                 # goes on where it stopped
     uv run python -m tests.benchmarks.scale --rounds 1 --runs 3 --steps 2 --out /tmp/scale.json          # a quick try
 
-A round measures everything once, one after the other, and is written to --out line by line; what a line says is compared within the
-round only, so whatever else the machine does meets all of it. Every line says the load of the machine at its time (how many processes
-wanted to compute in the minute before, these included). The README's section is made of it by shared/book/scale.py.
+A round measures everything once, one after the other, and is written to --out turn by turn; so whatever else the machine does meets
+all of it. Every line says the load of the machine at its time: how many processes wanted to compute in the minute before, these
+included. README's section is made of it by shared/book/scale.py.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def gaps_of(times: dict[int, tuple[float, float]], worker_of: dict[int, object])
 
 
 def runs_turn(workers: int, runs: int, images: Path, place: Path) -> dict:
-    """`runs` short runs in PyTorch: by `hotdog run` alone (no workers), or by workers that see neither its storage nor its images."""
+    """`runs` short runs in PyTorch: by `hotdog run` alone (no workers), or by workers that share no storage with us."""
     mine = place / "mine"
     out, source = mine / "runs", mine / "source.safetensors"
     out.mkdir(parents=True)
@@ -224,7 +224,11 @@ def line_turn(engine: str, devices: int, steps: int) -> list[dict]:
     cells = [{"network": network, "size": size, "batch": batch, "steps": max(3, round(steps * share))}]
     # All devices share this loopback: as many lines in one. A kvstore's only server has one line for all of them.
     with line_of(GIGABIT * (devices if engine == "gloo" else 1)) as slow:
-        return [row | {"line": GIGABIT} for row in steps_turn(engine, devices, cells) if row["kind"] == "steps"] if slow else []
+        return (
+            [row | {"line": GIGABIT} for row in steps_turn(engine, devices, cells) if row["kind"] == "steps"]
+            if slow
+            else []
+        )
 
 
 def free_port() -> int:
@@ -241,7 +245,14 @@ def turns(arguments, images: Path):
         with tempfile.TemporaryDirectory() as place:
             return [runs_turn(workers, count, images, Path(place))]
 
-    for workers, count in ((0, FEW), (0, arguments.runs), (1, FEW), (1, arguments.runs), (2, arguments.runs), (4, arguments.runs)):
+    for workers, count in (
+        (0, FEW),
+        (0, arguments.runs),
+        (1, FEW),
+        (1, arguments.runs),
+        (2, arguments.runs),
+        (4, arguments.runs),
+    ):
         every[f"{count} runs, {workers} workers"] = lambda w=workers, c=count: runs(w, c)
     for engine in ("gloo", "contexts", "dist_sync"):
         for devices in DEVICES:
