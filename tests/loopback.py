@@ -24,11 +24,15 @@ def until(true, what, patience=PATIENCE):
 
 
 class Here:
-    """A scheduler on loopback, and workers that are started by `worker()`, as a user starts them. All end with the `with`."""
+    """A scheduler on loopback, and workers that are started by `worker()`, as a user starts them. All end with the `with`.
 
-    def __init__(self, folder):
+    more: of the environment of all processes. options: of the scheduler.
+    """
+
+    def __init__(self, folder, more=None, options=()):
+        self.options = options
         self.file, self.cache, self.started, self.workers = folder / "scheduler.json", folder / "cache", [], []
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOTDOG_CACHE": str(self.cache)}
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOTDOG_CACHE": str(self.cache), **(more or {})}
 
     def start(self, *command):
         with open(self.file.with_name(f"log-{len(self.started)}.txt"), "w") as log:
@@ -53,7 +57,7 @@ class Here:
         return self.start(sys.executable, "-m", "shared.command", *arguments, "--cluster", self.address)
 
     def __enter__(self):
-        self.dask("scheduler", "--host", "127.0.0.1", "--port", 0)
+        self.dask("scheduler", "--host", "127.0.0.1", "--port", 0, *self.options)
         until(lambda: self.file.is_file() and self.file.read_text().endswith("}"), "the scheduler")
         self.address = json.loads(self.file.read_text())["address"]
         return self

@@ -52,7 +52,10 @@ STEPS_SAID = (
     "The gradients of ResNet-18 are {gradients}. A ring sends 2 (n − 1) / n times that from each of n devices; a "
     "kvstore sends it to its server and back."
 )
-LINE_SAID = "On an imitated line of 1 Gbit/s two devices needed, for adding up, {measured:.2f} s by {engine} (calculated: {wanted:.2f} s)."
+LINE_SAID = (
+    "On an imitated line of 1 Gbit/s two devices needed {measured:.2f} s for adding up by {engine} (calculated: "
+    "{wanted:.2f} s)."
+)
 STEPS_CALCULATED = (
     "Calculated from that: how many times as fast several devices are as one on the same batches, and up to how many "
     "of them each is worth at least half of one alone. A device {faster} times as fast is an assumption. No device is "

@@ -5,6 +5,5 @@ import sys
 from distributed import SSHCluster
 
 hosts = sys.argv[1:]
-if __name__ == "__main__":
-    with SSHCluster([hosts[0], *hosts], worker_options={"nthreads": 4, "preload": ["shared.runs.worker"]}) as cluster:
-        input(f"hotdog parity --cluster {cluster.scheduler_address}    (Enter ends the workers)\n")
+with SSHCluster([hosts[0], *hosts], worker_options={"nthreads": 4, "preload": ["shared.runs.worker"]}) as cluster:
+    input(f"hotdog parity --cluster {cluster.scheduler_address}    (Enter ends the workers)\n")
