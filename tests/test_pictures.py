@@ -22,7 +22,7 @@ from shared.runs.frameworks import FRAMEWORKS
 from shared.runs.machine import package_versions
 
 NAMES = ("fine-tuning.png", "contact-sheet.png", "source-drawings.png", "predictions.png")
-NAMES += ("augmentations.png", "curves.png", "where-they-part.png")
+NAMES += ("augmentations.png", "curves.png", "where-they-part.png", "scale.png")
 NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4, 5, 6))
 
 

@@ -18,7 +18,8 @@ TIMES = {"compute": 0.0, "wait": 0.0, "exchange": 0.002, "rest": 0.0}
 
 def runs(workers, count, **more):
     row = {"kind": "runs", "workers": workers, "runs": count, "first": 4.0, "gaps": [0.5] * (count - 1), "last": 1.0}
-    return row | {"seconds": 20.0, "home_bytes": 90_000, "turn": f"{count} runs, {workers} workers"} | more
+    row |= {"run": [6.0] + [1.0] * (count - 1)}
+    return row | {"seconds": 21.5, "home_bytes": 90_000, "turn": f"{count} runs, {workers} workers"} | more
 
 
 def steps(engine, network, devices, batch, size, **more):
@@ -31,7 +32,7 @@ ROUND = [
     runs(0, 2),
     runs(0, 8),
     runs(1, 2, sent=1_000_000, client=2.0, scheduler=1.0),
-    runs(1, 8, sent=1_600_000, client=2.6, scheduler=1.3, first=6.0, gaps=[0.7] * 7, last=1.5),
+    runs(1, 8, sent=1_600_000, client=2.6, scheduler=1.3, first=5.0, gaps=[2.7] + [0.7] * 6, last=1.5, seconds=27.4),
     runs(2, 8, sent=2_000_000, client=2.6, scheduler=1.3),
     runs(4, 8, sent=3_000_000, client=2.6, scheduler=1.3),
     {"kind": "hop", "seconds": 0.001, "turn": "gloo, 2 devices"},
@@ -49,7 +50,8 @@ def record(tmp_path):
     for number in (1, 2, 3):
         some = ROUND if number < 3 else ROUND[:4]
         rows += [row | {"round": number, "load": float(number)} for row in some]
-    rows = [row | {"gaps": [2.7]} if (row["round"], row["turn"]) == (2, "8 runs, 1 workers") else row for row in rows]
+    slow = {"gaps": [1.7] * 7, "seconds": 32.4}
+    rows = [row | slow if (row["round"], row["turn"]) == (2, "8 runs, 1 workers") else row for row in rows]
     versions = dict.fromkeys(("mxnet", "torch", "torchvision", "numpy"), "1")
     about = {"cpu": "X", "cores": 2, "versions": versions, "images_bytes": 8_000_000, "source_bytes": 700_000}
     path = tmp_path / "scale.json"
@@ -61,8 +63,10 @@ def test_costs_are_medians_over_the_whole_rounds(record):
     found = reading.read_measured(record)
     assert {row["round"] for row in found.rows} == {1, 2}
     alone, cost = reading.run_costs(found)
-    assert (alone.first, alone.gap, alone.last, alone.each) == (4, 0.5, 1, 0)
-    assert (cost.first, cost.gap, cost.last, cost.each) == pytest.approx((6, (0.7 + 2.7) / 2, 1.5, 0.1))
+    # all seconds, less 8 runs of one second each, 7 gaps and what comes after the last: 21.5 - 8 - 7 * 0.5 - 1
+    assert (alone.first, alone.gap, alone.last, alone.each) == (9, 0.5, 1, 0)
+    # 27.4 - 8 - 7 * 0.7 - 1.5 = 13; 32.4 - 8 - 7 * 1.7 - 1.5 = 11
+    assert (cost.first, cost.gap, cost.last, cost.each) == pytest.approx((12, (0.7 + 1.7) / 2, 1.5, 0.1))
     assert found.further("sent") == pytest.approx(100_000) and found.further_worker("sent") == 500_000
     step = reading.step_cost(found, "drawings")
     assert (step.once, step.image, step.packing) == pytest.approx((0.1, 0.01, 0.002))
@@ -72,8 +76,8 @@ def test_costs_are_medians_over_the_whole_rounds(record):
 def test_the_section_says_what_was_recorded(record, tmp_path):
     text = scale.how_far(record)
     assert "the median of 2 rounds. The load of the machine was 1.0 to 2.0 meanwhile" in text
-    assert "| by `hotdog run` alone | 20.00 | 4.00 | 0.50 | 1.00 |" in text
-    assert "On a worker a run begins 1.20 s later" in text and "the command takes 2.5 s more" in text
+    assert "| by `hotdog run` alone | 21.50 | 4.00 | 0.50 | 1.00 |" in text
+    assert "On a worker a run begins 0.70 s later" in text and "the command takes 3.5 s more" in text
     assert "Every run sent 100.0 kB over the network (90.0 kB are files" in text
     assert "every further worker 500.0 kB." in text and "8.0 MB and 700.0 kB for all" in text
     # 0.26 s computing, 0.05 s waiting, 0.05 s adding up

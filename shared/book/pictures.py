@@ -11,6 +11,7 @@ from PIL import Image
 
 from shared.book.diagrams import plot_divergence, plot_fine_tuning
 from shared.book.quotes import RECORDS
+from shared.book.scale import plot_scale
 from shared.errors import UserError, printable
 from shared.exercises.bench import recorded
 from shared.exercises.index import EXERCISES
@@ -168,6 +169,7 @@ def chapter_pictures(out: Path) -> list[Path]:
         plot_augmentations(mini, out / "augmentations.png", position=4),
         plot_runs(found, out / "curves.png"),
         plot_divergence(divergence, out / "where-they-part.png"),
+        plot_scale(out / "scale.png"),
         *(
             report_on(exercise, recorded(RECORDS / "exercises" / f"exercise-{number}-mini")).save_picture(
                 out / f"exercise-{number}.png"

@@ -13,6 +13,7 @@ from shared.book.measured import (
     run_costs,
     seconds_of_step,
     step_cost,
+    usual_gap,
 )
 from shared.book.quotes import RECORDS
 from shared.book.recorded import PICTURES, finished, machine
@@ -102,7 +103,7 @@ def runs_measured(measured: Measured) -> str:
     rows = []
     for workers in sorted({row["workers"] for row in measured.of(kind="runs")}):
         turn = {"kind": "runs", "workers": workers, "runs": many}
-        times = [measured.median(v, **turn) for v in ("seconds", "first", lambda row: mean(row["gaps"]), "last")]
+        times = [measured.median(value, **turn) for value in ("seconds", "first", usual_gap, "last")]
         name = f"on {plural(workers, 'worker')}" if workers else "by `hotdog run` alone"
         rows.append([name, *(f"{seconds:.2f}" for seconds in times)])
     alone, cost = run_costs(measured)
