@@ -34,23 +34,24 @@ class Here:
         self.file, self.cache, self.started, self.workers = folder / "scheduler.json", folder / "cache", [], []
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOTDOG_CACHE": str(self.cache), **(more or {})}
 
-    def start(self, *command):
+    def start(self, *command, **more):
         with open(self.file.with_name(f"log-{len(self.started)}.txt"), "w") as log:
-            process = subprocess.Popen(list(map(str, command)), env=self.environment, stdout=log, stderr=log)
+            process = subprocess.Popen(list(map(str, command)), env=self.environment | more, stdout=log, stderr=log)
         self.started.append(process)
         return process
 
     def log_of(self, process):
         return self.file.with_name(f"log-{self.started.index(process)}.txt").read_text()
 
-    def dask(self, kind, *options, before=list):
+    def dask(self, kind, *options, before=list, **more):
         common = ("--no-dashboard", "--scheduler-file", self.file)
-        return self.start(*before([sys.executable, "-m", f"distributed.cli.dask_{kind}", *common, *options]))
+        return self.start(*before([sys.executable, "-m", f"distributed.cli.dask_{kind}", *common, *options]), **more)
 
-    def worker(self, hidden=()):
-        """hidden: folders that it does not see, as on a machine that shares no storage with this one."""
+    def worker(self, hidden=(), **more):
+        """hidden: folders that it does not see, as on a machine that shares no storage with this one. more: of its environment."""
         options = ("--no-nanny", "--nthreads", 1, "--preload", "shared.runs.worker")
-        self.workers.append(self.dask("worker", *options, before=lambda c: without(hidden, c) if hidden else c))
+        before = (lambda command: without(hidden, command)) if hidden else list
+        self.workers.append(self.dask("worker", *options, before=before, **more))
         return self.workers[-1]
 
     def client(self, *arguments):
