@@ -1,5 +1,6 @@
 """A worker that has no MXNet takes PyTorch's jobs, and Gluon's wait for one that has: real processes."""
 
+import pytest
 from helpers import ROOT
 from loopback import PATIENCE, Here, until
 
@@ -13,6 +14,7 @@ importlib.metadata.packages_distributions = lambda: {name: d for name, d in ever
 """
 
 
+@pytest.mark.slow
 def test_a_worker_without_mxnet(images, thin_file, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(WITHOUT)
