@@ -24,8 +24,9 @@ def runs(workers, count, **more):
 
 def steps(engine, network, devices, batch, size, **more):
     row = {"kind": "steps", "engine": engine, "devices": devices, "network": network, "batch": batch, "size": size}
-    row |= TIMES | {"compute": 0.1 + 0.01 * batch / devices, "bytes": 0, "gradient_bytes": 1_000_000}
-    return row | {"turn": f"{engine}, {devices} devices"} | more
+    row |= TIMES | {"compute": 0.1 + 0.01 * batch / devices, "bytes": 0, "gradient_bytes": 1_000_000} | more
+    row |= {f"{part} processor": row[part] for part in TIMES} | {"turn": f"{engine}, {devices} devices"}
+    return row | more
 
 
 ROUND = [
@@ -77,7 +78,8 @@ def test_the_section_says_what_was_recorded(record, tmp_path):
     text = scale.how_far(record)
     assert "the median of 2 rounds. The load of the machine was 1.0 to 2.0 meanwhile" in text
     assert "| by `hotdog run` alone | 21.50 | 4.00 | 0.50 | 1.00 |" in text
-    assert "On a worker a run begins 0.70 s later" in text and "the command takes 3.5 s more" in text
+    assert "Between two runs lie 1.20 s on a worker and 0.50 s in `hotdog run` alone" in text
+    assert "the command takes 13.5 s and 10.0 s, for starting" in text
     assert "Every run sent 100.0 kB over the network (90.0 kB are files" in text
     assert "every further worker 500.0 kB." in text and "8.0 MB and 700.0 kB for all" in text
     # 0.26 s computing, 0.05 s waiting, 0.05 s adding up

@@ -85,13 +85,20 @@ def usual_gap(row: dict) -> float:
 
 
 def step_cost(measured: Measured, network: str, engine: str = "gloo") -> StepCost:
-    """What a step of `network` costs on one core, from the parts that several devices would get."""
+    """What a step of `network` costs on one core, from the parts that several devices would get.
+
+    In processor seconds: with one thread they are the wall seconds of an idle machine, and nobody else's work is in them.
+    """
     alone = {"kind": "steps", "engine": engine, "network": network, "devices": 1}
     batches = sorted({row["batch"] for row in measured.of(**alone)})
-    points = [(b, measured.median(lambda row: row["compute"] + row["rest"], **alone, batch=b)) for b in batches]
-    packing = measured.median("exchange", **alone, batch=batches[-1])
+    points = [(b, measured.median(_computed, **alone, batch=b)) for b in batches]
+    packing = measured.median("exchange processor", **alone, batch=batches[-1])
     (gradients,) = {row["gradient_bytes"] for row in measured.of(**alone)}
     return StepCost(*line_through(points), packing, gradients, measured.median("seconds", kind="hop"))
+
+
+def _computed(row):
+    return row["compute processor"] + row["rest processor"]
 
 
 def seconds_of_step(row: dict) -> float:

@@ -41,12 +41,12 @@ WHERE = (
     "a core, as four devices always do here."
 )
 RUNS_SAID = (
-    "On a worker a run begins {gap:.2f} s later after the one before than in `hotdog run` alone, and the command "
-    "takes {once:.1f} s more, for connecting, starting and sending. Every run sent {each} over the network ({home} "
-    "are files: record, probabilities, weights, pictures; these workers saw neither our storage nor our images), "
-    "every further worker {worker}. Images and source network travel once to each worker: {images} and {source} for "
-    "all of the drawings. For every run the client computes {client:.3f} s and the scheduler {scheduler:.3f} s, which "
-    "no further worker makes less."
+    "Between two runs lie {gap:.2f} s on a worker and {gap_alone:.2f} s in `hotdog run` alone; beside its runs the "
+    "command takes {once:.1f} s and {once_alone:.1f} s, for starting, and for connecting and sending on a cluster. "
+    "Every run sent {each} over the network ({home} are files: record, probabilities, weights, pictures; these "
+    "workers saw neither our storage nor our images), every further worker {worker}. Images and source network travel "
+    "once to each worker: {images} and {source} for all of the drawings. For every run the client computes "
+    "{client:.3f} s and the scheduler {scheduler:.3f} s, which no further worker makes less."
 )
 RUNS_CALCULATED = "{runs:,} runs, calculated from that and from the length of a recorded run:"
 STEPS_SAID = (
@@ -58,10 +58,10 @@ LINE_SAID = (
     "{wanted:.2f} s)."
 )
 STEPS_CALCULATED = (
-    "Calculated from that: how many times as fast several devices are as one on the same batches, and up to how many "
-    "of them each is worth at least half of one alone. A device {faster} times as fast is an assumption. No device is "
-    "without an image, so a batch of 32 has no more than 32 parts; and every part is normalised by itself, which two "
-    "images do badly."
+    "Calculated from that, with computing in processor seconds, which nobody else's work lengthens: how many times as "
+    "fast several devices are as one on the same batches, and up to how many of them each is worth at least half of "
+    "one alone. A device {faster} times as fast is an assumption. No device is without an image, so a batch of 32 has "
+    "no more than 32 parts; and every part is normalised by itself, which two images do badly."
 )
 BATCHES_SAID = (
     "More devices pay only where the batch has enough for all of them, and a batch cannot grow for ever. `finetune` "
@@ -108,8 +108,10 @@ def runs_measured(measured: Measured) -> str:
         rows.append([name, *(f"{seconds:.2f}" for seconds in times)])
     alone, cost = run_costs(measured)
     said = RUNS_SAID.format(
-        gap=cost.gap - alone.gap,
-        once=cost.first + cost.last - alone.first - alone.last,
+        gap=cost.gap,
+        gap_alone=alone.gap,
+        once=cost.first + cost.last,
+        once_alone=alone.first + alone.last,
         each=size(measured.further("sent")),
         home=size(measured.median("home_bytes", kind="runs", workers=1, runs=many)),
         worker=size(measured.further_worker("sent")),
@@ -268,20 +270,24 @@ def plot_scale(path: Path, record: Path = RECORDS / "scale.json") -> Path:
     alone, cost = run_costs(measured)
     figure = new_figure(WIDTH, 3.9)
     left, right = figure.subplots(1, 2)
+    counts = sorted({round(10 ** (i / 100)) for i in range(301)})  # 1 to 1,000
     for (what, seconds), colour in zip(recorded_lengths().items(), ("#d55e00", "#0072b2"), strict=True):
-        ratios = [speedup_of_runs(RUNS, workers, seconds, cost, alone) for workers in range(1, 101)]
-        left.plot(range(1, 101), ratios, color=colour, label=f"{what}, {duration(seconds)} a run")
-    left.set(xlabel="workers", ylabel="times as fast", title=f"{RUNS:,} runs")
+        ratios = [speedup_of_runs(RUNS, workers, seconds, cost, alone) for workers in counts]
+        left.plot(counts, ratios, color=colour, label=f"{what}, {duration(seconds)} a run")
     what, _, batch, one = list(cases(measured))[-1]
     for (gbit, line), colour in zip(GBIT.items(), ("#cc79a7", "#e69f00", "#009e73"), strict=True):
         for how, style, name in ((ring, "-", "ring"), (server, "--", "one server")):
             ratios = [speedup_of_steps(n, batch, one, line, how) for n in range(1, DEVICES + 1)]
             right.plot(range(1, DEVICES + 1), ratios, style, color=colour, label=f"{gbit} Gbit/s, {name}")
     right.set(xlabel=f"devices, each {FASTER} times a core here", title=f"one run: {what}, batch {batch}")
-    for panel, last in ((left, 100), (right, DEVICES)):
+    left.set(xlabel="workers", ylabel="times as fast as one", title=f"{RUNS:,} runs")
+    for panel, ticks in ((left, (1, 10, 100, 1000)), (right, (1, 2, 4, 8, 16, 32, 64))):
+        last = ticks[-1]
         panel.fill_between([1, last], [HALF, HALF * last], 0.1, color="#eeeeee", linewidth=0)
+        panel.text(
+            last**0.97, HALF * 1.1, "each worth less than half of one", fontsize=7.5, ha="right", color="#555555"
+        )
         panel.plot([1, last], [1, last], color="#777777", linewidth=0.8)
-        ticks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= last] + [100] * (last == 100)
         panel.set(xscale="log", yscale="log", xlim=(1, last), ylim=(HALF, last))
         panel.set(xticks=ticks, xticklabels=ticks, yticks=ticks, yticklabels=ticks)
         panel.minorticks_off()

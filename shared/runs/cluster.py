@@ -57,7 +57,7 @@ def connected(address: str, frameworks=("gluon", "torch")):
         try:
             if address == LOCAL:
                 address = stack.enter_context(_local(distributed, frameworks))
-            _knock(address)
+            _knock(distributed, address)
             client = stack.enter_context(distributed.Client(address, timeout=10, set_as_default=False))
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(
@@ -66,12 +66,14 @@ def connected(address: str, frameworks=("gluon", "torch")):
         yield client
 
 
-def _knock(address):
-    """Raise OSError or ValueError where nobody listens: Dask's client asks again and again, and ends with a traceback."""
+def _knock(distributed, address):
+    """Raise OSError or ValueError where nobody listens or we have no certificate: Dask's client would end with a traceback."""
     if isinstance(address, str):
         place = urllib.parse.urlsplit(address if "://" in address else f"tcp://{address}")
         if place.scheme not in ("tcp", "tls") or not place.port:
             raise ValueError("no address of a scheduler")
+        if place.scheme == "tls" and not distributed.Security().get_connection_args("client").get("ssl_context"):
+            raise ValueError("no certificate is set for tls: SECURITY.md says how")
         socket.create_connection((place.hostname, place.port), timeout=10).close()
 
 

@@ -26,7 +26,7 @@ class Steps:
 
     def __init__(self, batches, settle, meet):
         self.batches, self.settle, self.meet = batches, settle, meet
-        self.rows, self.sent, self.times = [], [], []
+        self.rows, self.processor, self.sent, self.times = [], [], [], []
 
     def __len__(self):
         return len(self.batches)
@@ -37,11 +37,13 @@ class Steps:
             self._tick()
             yield batch
             self._tick()
-            self.rows.append(np.diff(self.times).tolist())
+            wall, processor = np.diff(self.times, axis=0).T.tolist()
+            self.rows.append(wall)
+            self.processor.append(processor)
 
     def _tick(self):
         self.settle()
-        self.times.append(time.perf_counter())
+        self.times.append((time.perf_counter(), time.process_time()))
 
     def before(self, *_):
         self._tick()
@@ -53,8 +55,13 @@ class Steps:
         self._tick()
 
     def summary(self) -> dict:
-        """Median seconds of each part, bytes that all devices sent a step; without the first step, which warms up."""
+        """Median seconds of each part, wall and this process's processor; bytes that all devices sent a step.
+
+        Without the first step, which warms up.
+        """
         seconds = {part: statistics.median(row[i] for row in self.rows[1:]) for i, part in enumerate(PARTS)}
+        for i, part in enumerate(PARTS):
+            seconds[f"{part} processor"] = statistics.median(row[i] for row in self.processor[1:])
         exchanges = len(self.sent) - 2
         return seconds | {"bytes": round((self.sent[-1] - self.sent[1]) / exchanges) if exchanges > 0 else None}
 
