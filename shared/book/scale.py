@@ -284,9 +284,9 @@ def plot_scale(path: Path, record: Path = RECORDS / "scale.json") -> Path:
     for panel, ticks in ((left, (1, 10, 100, 1000)), (right, (1, 2, 4, 8, 16, 32, 64))):
         last = ticks[-1]
         panel.fill_between([1, last], [HALF, HALF * last], 0.1, color="#eeeeee", linewidth=0)
-        panel.text(
-            last**0.97, HALF * 1.1, "each worth less than half of one", fontsize=7.5, ha="right", color="#555555"
-        )
+        box = {"facecolor": "#eeeeee", "edgecolor": "none", "pad": 1}
+        words = {"fontsize": 7.5, "ha": "right", "color": "#555555", "zorder": 3, "bbox": box}
+        panel.text(last**0.97, HALF * 1.1, "each worth less than half of one", **words)
         panel.plot([1, last], [1, last], color="#777777", linewidth=0.8)
         panel.set(xscale="log", yscale="log", xlim=(1, last), ylim=(HALF, last))
         panel.set(xticks=ticks, xticklabels=ticks, yticks=ticks, yticklabels=ticks)
