@@ -5,6 +5,7 @@ import platform
 import signal
 import sys
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,6 +170,21 @@ def test_a_run_that_is_brought_home_twice_is_recorded_once(there, tmp_path):
     assert (home.folder.name, asdict(home) | {"folder": 0}) == (run.folder.name, asdict(run) | {"folder": 0})
     with pytest.raises(UserError, match="sent a file"):
         cluster._keep(tmp_path / "runs", run.folder.name, {"../run.json": b""})
+
+
+def test_what_another_client_took_off_is_sent_again(monkeypatch):
+    """Two clients with the same images: the one that ends first takes them off the cluster, and a worker of the other asks."""
+    sent, published, now = [], [], [100.0]
+    client = SimpleNamespace(
+        scatter=lambda content, hash: sent.append(content),
+        publish_dataset=lambda *_, name, override: published.append(name),
+    )
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: now[0])
+    contents, known = {"images": ("12ab", lambda what: what.encode(), "archive")}, {}
+    for seconds, times in ((0, 1), (0.5, 1), (worker.ASK_AGAIN, 2)):  # several workers ask for the first time at once
+        now[0] += seconds
+        cluster._send(client, contents, known, "images")
+        assert (sent, published) == ([b"archive"] * times, ["hotdog-images-12ab"] * times)
 
 
 def test_an_attempt_on_a_host_that_is_lost_is_given_up(there, tmp_path, monkeypatch):
