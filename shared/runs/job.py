@@ -13,6 +13,7 @@ from shared.images.splits import Dataset
 from shared.networks.reading import load_source
 from shared.networks.source import Source
 from shared.parts import check_parts, check_shared
+from shared.runs.events import check_log
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Job:
 
     data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout, split: as
     `load_dataset` takes them. numbers_only: keep neither weights nor probabilities. keep_going: train on where the loss explodes.
-    cache_mib: main memory for decoded images and test batches; changes no number.
+    cache_mib: main memory for decoded images and test batches; changes no number. log: `tensorboard` or None, shared.runs.events.
     devices: how many share every batch, see shared.parts. resume: go on with an unfinished run of the same job where there is one.
     """
 
@@ -41,6 +42,7 @@ class Job:
     numbers_only: bool = False
     keep_going: bool = False
     devices: int = 1
+    log: str | None = None
     resume: bool = False
 
     def __post_init__(self):
@@ -54,6 +56,8 @@ class Job:
     def check(self, dataset: Dataset, source: Source):
         """Raise UserError for what can be refused before anything is trained."""
         e = self.experiment
+        if self.log:
+            check_log()
         if (e.keep_best or e.patience) and not self.holdout:
             raise UserError(
                 "--keep-best and --patience choose an epoch by images that are held out, never by test images: give --holdout too"
