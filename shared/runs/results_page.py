@@ -95,8 +95,8 @@ def _as_script(data):
 
 
 def _drawn(text):
-    """`text` for plotly, which takes some tags for its own: they are shown as they stand."""
-    return html.escape(printable(text))
+    """`text` for plotly, which takes some tags for its own and fills %{…} in: they are shown as they stand."""
+    return html.escape(printable(text)).replace("{", "&#123;")
 
 
 # --- what all runs say ---
