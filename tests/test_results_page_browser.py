@@ -76,6 +76,13 @@ def test_in_a_browser(page_file):
         # the legend shows a name from outside as it stands
         legend = page.eval_on_selector_all("#overview .legendtext", "all => all.map(e => e.textContent)")
         assert f"hotdog-row 3 ({EVIL})" in legend and not page.locator("#overview .legendtext b").count()
+        # so does what is shown where the pointer is
+        last = page.eval_on_selector("#overview", "one => one.data.findLastIndex(t => t.name.startsWith('hotdog-row'))")
+        page.evaluate(
+            f"Plotly.Fx.hover(document.getElementById('overview'), [{{curveNumber: {last}, pointNumber: 2}}])"
+        )
+        (hover,) = page.eval_on_selector_all("#overview .hovertext", "all => all.map(e => e.textContent)")
+        assert hover == f"hotdog-row 3 ({EVIL}), PyTorchepoch 2: test accuracy 0.9600 ± 0.014mean of 2 seeds"
         # another curve
         page.locator("#curves").scroll_into_view_if_needed()
         page.get_by_label("training loss").check()
