@@ -242,7 +242,7 @@ def test_the_command_takes_it(made):
         made.folder / "by",
     )
     done = hotdog("run", "finetune", *options, "--log", "tensorboard")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and f"tensorboard --logdir {made.folder / 'by'}" in done.stdout, done.stderr
     (run,) = (made.folder / "by").iterdir()
     assert scalars(read(run), "accuracy/test")
     done = hotdog("run", "finetune", *options, "--log", "wandb")

@@ -122,7 +122,10 @@ def test_means_and_bands(tmp_path):
     for seed, last in enumerate((0.7, 0.8, 0.9)):
         record(tmp_path, seed=seed, accuracies=(0.5, last))
     record(tmp_path, seed=3, accuracies=(0.1,), num_epochs=1, status="running")
-    (series,) = page(read_runs(tmp_path)).data["series"]
+    shown = page(read_runs(tmp_path))
+    (series,) = shown.data["series"]
+    assert "The curves as a table epoch Gluon, test accuracy" in shown.text and "0 0.500 ± 0.000" in shown.text
+    assert "1 0.800 ± 0.100" in shown.text
     mean, spread = series["curves"]["test_accuracy"]
     assert mean == [0.5, 0.8] and spread == [0, pytest.approx(0.1)] and series["seeds"] == 3
     assert series["curves"]["train_loss"][0] == [None, 1]

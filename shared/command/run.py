@@ -114,6 +114,8 @@ def on_drawings(name, chosen, framework, seed, draws, device, out, cluster=None,
         for e in wanted
         for s in seed
     ]
+    if log:
+        say(f"To watch: tensorboard --logdir {folder}")
     code = launch(jobs, together=True, cluster=cluster)
     found = [r for r in read_runs(folder) if r.status == "finished"]
     if found:
@@ -261,6 +263,8 @@ def run(
         for done in finished.values():
             say(f"{done.folder} is finished already")
         jobs = [job for job in jobs if job not in finished]
+    if log:
+        say(f"To watch: tensorboard --logdir {out}")
     code = launch(jobs, report=True, cluster=cluster)
     say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
     sys.exit(code)

@@ -157,6 +157,29 @@ def _run_row(run, label):
 # --- curves ---
 
 
+def _curves_table(group):
+    """Header and rows, an epoch each: what a group's curves show; None where no run has come anywhere."""
+    chosen = {NAMES[f]: in_the_mean(group.runs[f]) for f in FRAMEWORKS}
+    named = [
+        (f"{name}, {key.replace('_', ' ')}", curve(some, key))
+        for key in CURVES
+        for name, some in chosen.items()
+        if some
+    ]
+    named = [(name, values) for name, values in named if values]
+    if not named:
+        return None
+    rows = [
+        [_with_spread(means[i], spreads[i]) if i < len(means) else "–" for _, (means, spreads) in named]
+        for i in range(max(len(means) for _, (means, _) in named))
+    ]
+    return ["epoch", *(name for name, _ in named)], rows
+
+
+def _with_spread(value, spread):
+    return show(value) + ("" if spread is None else f" ± {show(spread)}")
+
+
 def _figures(groups, sections):
     """What the script draws. names: the lists of image names that scatters refer to, as many have the same one."""
     names, scatters = {}, []
@@ -230,7 +253,7 @@ def _section(number, group: Group, pictures: Pictures, sentence) -> dict:
         "label": group.label,
         "sentence": sentence,
         "facts": _facts(some),
-        "curves": any(in_the_mean(runs) for runs in group.runs.values()),
+        "curves": _curves_table(group),
         "unfinished": [(run, state(run)) for run in group.all if run.status != "finished"],
         "classes": some.dataset["classes"],
         "matrices": [_matrix(NAMES[f], said[f]) for f in FRAMEWORKS if said[f]],

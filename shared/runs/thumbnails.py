@@ -19,13 +19,14 @@ class Pictures:
     """Looks for images at `places` (as --data takes them), in the cache, and below the working directory by their name."""
 
     def __init__(self, places=()):
-        self.places, self.found, self.encoded = [str(place) for place in places], {}, {}
+        self.places = [str(place) for place in places]
+        self.loaded, self.found, self.encoded = {}, {}, {}
 
     def tested(self, run: Run) -> Split | None:
         """The images that `run` was tested on, told by the fingerprint of all its images; None where they are not found."""
         wanted = run.dataset["fingerprint"]
         if wanted not in self.found:
-            datasets = (_loaded(place, how) for place in self._candidates(run) for how in _settings(run))
+            datasets = (self._load(place, how) for place in self._candidates(run) for how in _settings(run))
             self.found[wanted] = next((d.test for d in datasets if d and d.fingerprint == wanted), None)
         return self.found[wanted]
 
@@ -34,6 +35,15 @@ class Pictures:
         if name == "mini" or name == "hotdog" and is_filled(cache_folder() / "hotdog"):
             return [*self.places, name]
         return [*self.places, *([f"./{name}"] if name not in BUILT_IN and Path(name).is_dir() else [])]
+
+    def _load(self, place, settings):
+        key = (place, *settings.items())
+        if key not in self.loaded:
+            try:
+                self.loaded[key] = load_dataset(place, **settings)
+            except (UserError, OSError):
+                self.loaded[key] = None
+        return self.loaded[key]
 
     def thumbnail(self, run: Run, name: str) -> str | None:
         """The test image `name` of `run` as a data: address, small; None where it is not found."""
@@ -51,13 +61,6 @@ def _settings(run):
     train, test = run.dataset["train"], run.dataset["test"]
     split = (run.dataset.get("split") or {}).get("share")
     return [{"split": split, **more} for more in ({}, {"limit": max(train, test)}, {"holdout": test / (train + test)})]
-
-
-def _loaded(place, settings):
-    try:
-        return load_dataset(place, **settings)
-    except (UserError, OSError):
-        return None
 
 
 def _small(file):
