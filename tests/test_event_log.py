@@ -249,6 +249,25 @@ def test_the_command_takes_it(made):
     assert done.returncode == 2 and "wandb" in done.stderr and "tensorboard" in done.stderr
 
 
+def test_a_full_disk_is_one_error_that_names_the_file(tmp_path):
+    code = """
+import resource, signal, sys
+from pathlib import Path
+from shared.epochs import EpochMetrics
+from shared.errors import guarded
+from shared.experiments import experiment
+from shared.runs.events import Log
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+log = Log(Path(sys.argv[1]), experiment("frozen"), 0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+tensors = {"output.weight": __import__("numpy").ones((2, 8)), "output.bias": __import__("numpy").zeros(2)}
+sys.exit(guarded(lambda: [log.epoch(EpochMetrics(i, test_accuracy=0.5), tensors) for i in range(9)]))
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "tfevents" in done.stderr, done.stderr
+
+
 # --- parts ---
 
 

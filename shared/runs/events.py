@@ -4,12 +4,13 @@
     uv run --extra watch tensorboard --logdir runs
 
 A step is an epoch, 0 the untrained network. Nothing here draws a random number or changes a tensor, so a run with a log has the
-same weights as one without. TensorBoard's own writer is used, not PyTorch's: a process of Gluon imports no PyTorch.
+same weights as one without. TensorBoard's own records are written, not by PyTorch's writer: a process of Gluon imports no PyTorch.
 """
 
-import contextlib
 import io
 import math
+import os
+import platform
 import statistics
 import time
 from collections import defaultdict
@@ -24,7 +25,6 @@ from shared.experiments import Experiment
 from shared.images.views import MEAN, STD
 from shared.strategies import STAGES, stage_of
 
-KINDS = ("tensorboard",)
 SHOWN, COLUMNS, GAP = 32, 8, 2  # images of the first batch, in a row of the grid, and pixels between them
 BUCKETS = 30  # of a histogram
 
@@ -39,32 +39,23 @@ def check_log():
         ) from None
 
 
-@contextlib.contextmanager
-def opened_log(folder: Path, experiment: Experiment, first: int, tested: str = "test"):
-    """The Log of the run in `folder`, whose next epoch is `first`; what an earlier attempt logged from there on counts no more.
-
-    tested: what the evaluated images are called in tags, `test` or `held_out`.
-    """
-    check_log()
-    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-    writer = EventFileWriter(str(folder))
-    try:
-        # A session that starts at a step makes readers forget what older files of this folder hold from that step on.
-        start = SessionLog(status=SessionLog.START)
-        writer.add_event(Event(wall_time=time.time(), step=first, session_log=start))
-        yield Log(writer, experiment, tested)
-    finally:
-        writer.close()
-
-
 class Log:
-    """Writes the events of one run."""
+    """Writes the events of the run in `folder`; a new file for each attempt at it.
 
-    def __init__(self, writer, experiment: Experiment, tested: str):
-        self.writer, self.experiment, self.tested = writer, experiment, tested
+    first: the epoch that comes next; what an earlier attempt logged from there on counts no more. tested: what the evaluated images
+    are called in tags, `test` or `held_out`.
+    """
+
+    def __init__(self, folder: Path, experiment: Experiment, first: int, tested: str = "test"):
+        check_log()
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        self.path = folder / f"events.out.tfevents.{time.time():017.6f}.{platform.node()}.{os.getpid()}"
+        self.experiment, self.tested = experiment, tested
         self.first_batch, self.rates = None, defaultdict(list)
+        self._append(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        # A session that starts at a step makes readers forget what older files of this folder hold from that step on.
+        self._append(Event(wall_time=time.time(), step=first, session_log=SessionLog(status=SessionLog.START)))
 
     def watched(self, batches, rates):
         """`batches` as they are; on their way the first one is kept, and after every update the rates that it was made with.
@@ -75,6 +66,7 @@ class Log:
 
     def epoch(self, epoch: EpochMetrics, tensors: dict, test_loss: float | None = None):
         """Write what an epoch gave, and the output layer of the network's `tensors` {canonical name: array} after it."""
+        from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in self._scalars(epoch, test_loss).items()]
@@ -84,7 +76,7 @@ class Log:
         if self.first_batch is not None and epoch.epoch == 1:
             values.append(Summary.Value(tag="images/first_batch", image=_png(grid(pixels(self.first_batch)))))
         self.rates.clear()
-        self._write(values, epoch.epoch)
+        self._append(Event(wall_time=time.time(), step=epoch.epoch, summary=Summary(value=values)))
 
     def _scalars(self, epoch, test_loss):
         scalars = {
@@ -96,12 +88,17 @@ class Log:
         } | {f"rate/{group}": statistics.fmean(values) for group, values in self.rates.items()}
         return {tag: value for tag, value in scalars.items() if value is not None}
 
-    def _write(self, values, step):
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
+    def _append(self, event):
+        # TensorBoard's EventFileWriter has a thread of its own, which on a full disk dies with a traceback.
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        self.writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
-        self.writer.flush()
+        record = io.BytesIO()
+        RecordWriter(record).write(event.SerializeToString())
+        try:
+            with open(self.path, "ab") as file:
+                file.write(record.getvalue())
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, str(self.path)) from error
 
 
 class _Watched:

@@ -16,7 +16,7 @@ from shared.networks.source import Source
 from shared.runs.best import EndOfTraining, best_epoch, keep, kept, mean_loss, remove_kept, stopped
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
 from shared.runs.devices import joined
-from shared.runs.events import opened_log
+from shared.runs.events import Log
 from shared.runs.failures import explained
 from shared.runs.find import unfinished
 from shared.runs.frameworks import implementation, target_net
@@ -176,7 +176,7 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
     precision = contextlib.nullcontext()
     if job.precision != "fp32":
         precision = implementation(job.framework, "devices").low_precision(job.precision, net, device)
-    last = {}
+    last, log = {}, None
 
     def record(epoch: EpochMetrics):
         if devices:
@@ -212,8 +212,9 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
     weights = class_weights(dataset.train) if experiment.balance else None
     with precision:
         if not stopped(experiment, run.epochs):
-            with _log_of(job, run, done) as log, contextlib.suppress(EndOfTraining):
-                if log:
+            with contextlib.suppress(EndOfTraining):
+                if job.log:
+                    log = Log(run.folder, experiment, done + 1 if done else 0, "held_out" if job.holdout else "test")
                     get_rates = implementation(job.framework, "strategies").get_rates
                     train_batches = log.watched(train_batches, lambda: get_rates(net, trainer))
                 training.train_fine_tuning(
@@ -243,12 +244,6 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
     on_end(run, net, device)
     if run.status != "diverged":
         run.status = "finished"
-
-
-def _log_of(job, run, done):
-    if not job.log:
-        return contextlib.nullcontext()
-    return opened_log(run.folder, job.experiment, done + 1 if done else 0, "held_out" if job.holdout else "test")
 
 
 def _beating(watch, held):
