@@ -272,6 +272,11 @@ def test_pictures_are_found_by_fingerprint_only(tmp_path, monkeypatch, cache):
         assert of(load_dataset("here/pictures", **options), ["here/pictures"]), options
     monkeypatch.chdir(tmp_path / "here")  # where a folder has the name that the record says
     assert of(whole)
+    about = {"train": len(whole.train), "test": len(whole.test), "fingerprint": whole.fingerprint}
+    one, found = record(tmp_path / "runs", dataset=about), Pictures()
+    assert found.thumbnail(one, whole.test.names[1])
+    for elsewhere in ("../train/hotdog/000.png", str(tmp_path / "here/pictures/train/hotdog/000.png")):
+        assert found.thumbnail(one, elsewhere) is None  # the picture is there, but it is no test image
     (tmp_path / "here" / "pictures" / "test" / whole.test.names[0]).unlink()
     assert of(whole) is None
 

@@ -69,7 +69,7 @@ def results(
     every = sorted(every.values(), key=lambda run: run.started)
     named = ", ".join(map(str, places))
     if html and every:
-        write_page(every, html, data or (), named)
+        write_page(every, html, data or (), named if len(places) <= 3 else f"{len(places)} folders")
         say(f"Page: {html} ({html.stat().st_size / 1e6:.1f} MB)")
     found = [run for run in every if run.status == "finished"]
     if not found and html and every:

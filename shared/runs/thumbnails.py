@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from shared.errors import UserError
-from shared.files import is_filled, user_path
+from shared.files import is_filled
 from shared.images.folders import BUILT_IN, cache_folder, load_dataset
 from shared.images.splits import Split
 from shared.runs.record import Run
@@ -46,9 +46,12 @@ class Pictures:
         return self.loaded[key]
 
     def thumbnail(self, run: Run, name: str) -> str | None:
-        """The test image `name` of `run` as a data: address, small; None where it is not found."""
+        """The test image `name` of `run` as a data: address, small; None where it is not found.
+
+        A file beside a record says the name: one that is none of the test images' is not opened, wherever it leads.
+        """
         split = self.tested(run)
-        if split is None:
+        if split is None or name not in split.names:
             return None
         file = split.folder / name
         if file not in self.encoded:
@@ -65,7 +68,7 @@ def _settings(run):
 
 def _small(file):
     try:
-        with Image.open(user_path(file)) as image:
+        with Image.open(file) as image:
             image = image.convert("RGB")
         image.thumbnail((SIDE, SIDE))
     except (OSError, SyntaxError, ValueError):  # gone or changed since it was found

@@ -16,7 +16,7 @@ function keyOf(cell) {
 function compare(a, b) {
   if (!Number.isNaN(a.number) && !Number.isNaN(b.number) && a.number !== b.number) return a.number - b.number;
   if (Number.isNaN(a.number) !== Number.isNaN(b.number)) return Number.isNaN(a.number) ? 1 : -1; // what has no number comes last
-  return a.text.localeCompare(b.text);
+  return a.text.localeCompare(b.text, undefined, { numeric: true });
 }
 
 for (const table of document.querySelectorAll("table.sortable")) {
