@@ -1,0 +1,144 @@
+"""The page's server: on 127.0.0.1 only, and only for a browser that asks for it by that name."""
+
+import contextlib
+import re
+import signal
+import socket
+import threading
+
+from shared.errors import FailedRun, UserError, reason_of
+
+HOST = "127.0.0.1"
+# What the page may load: what it brings along. Its scripts are inline, and some are made at run time.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "manifest-src 'self'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+FOREIGN = re.compile(rb"<(?:link|meta)[^>]*https?://[^>]*>|<script[^>]*src=\"https?://[^>]*>\s*</script>")
+
+
+def free_socket(port: int) -> socket.socket:
+    """A socket bound to `port` of 127.0.0.1, 0 for any. Raises UserError where another program has it."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        one.bind((HOST, port))
+    except OSError as error:
+        one.close()
+        raise UserError(
+            f"port {port} of {HOST} cannot be used ({error.strerror}): name another one, --port N"
+        ) from None
+    return one
+
+
+class OnlyHere:
+    """ASGI middleware that answers only requests for this address and from its own pages.
+
+    A page from elsewhere can have its own name resolved to 127.0.0.1 (DNS rebinding); its requests say that name as their Host. It
+    can send a form here under the right name; then they say where it comes from, as Origin.
+    """
+
+    def __init__(self, application, port: int):
+        self.application = application
+        self.hosts = {f"{name}:{port}".encode() for name in (HOST, "localhost")}
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] not in ("http", "websocket"):
+            return await self.application(scope, receive, send)
+        headers = scope["headers"]
+        hosts = [value for name, value in headers if name == b"host"]
+        origins = [value.removeprefix(b"http://") for name, value in headers if name == b"origin"]
+        if len(hosts) != 1 or not {*hosts, *origins} <= self.hosts:
+            return await _refuse(scope, send)
+        page = _Page(send)
+        await self.application(scope, receive, page.send)
+
+
+async def _refuse(scope, send):
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    text = b"hotdog app answers only to its own address.\n"
+    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": text})
+
+
+class _Page:
+    """A response on its way: gets our headers; an HTML page loses what it would load from elsewhere."""
+
+    def __init__(self, send):
+        self.onward, self.start, self.body = send, None, b""
+
+    async def send(self, message):
+        if message["type"] == "http.response.start":
+            headers = [(n, v) for n, v in message["headers"] if n.lower().decode() not in HEADERS]
+            message["headers"] = headers + [(n.encode(), v.encode()) for n, v in HEADERS.items()]
+            if any(n == b"content-type" and v.startswith(b"text/html") for n, v in headers):
+                self.start = message  # until the whole page is here
+                return
+        elif message["type"] == "http.response.body" and self.start:
+            self.body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            self.body = FOREIGN.sub(b"", self.body)
+            others = [(n, v) for n, v in self.start["headers"] if n != b"content-length"]
+            self.start["headers"] = [*others, (b"content-length", str(len(self.body)).encode())]
+            await self.onward(self.start)
+            message = {"type": "http.response.body", "body": self.body}
+        await self.onward(message)
+
+
+def serve(application, one: socket.socket, ready):
+    """Serve `application` on a bound socket until this process is interrupted or told to end; `ready()` once it answers.
+
+    Only for the main thread. Raises FailedRun where the server ends by itself.
+    """
+    import uvicorn
+
+    settings = {"log_level": "critical", "access_log": False, "timeout_graceful_shutdown": 1, "ws": "none"}
+    server = uvicorn.Server(uvicorn.Config(OnlyHere(application, one.getsockname()[1]), **settings))
+    server.capture_signals = contextlib.nullcontext  # they are ours
+    failed = []
+
+    def work():
+        try:
+            server.run(sockets=[one])
+        except BaseException as error:
+            failed.append(error)
+
+    end = threading.Event()
+    heard = {s: signal.signal(s, lambda *_: end.set()) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    thread = threading.Thread(target=work, daemon=True)
+    try:
+        thread.start()
+        while not server.started and thread.is_alive() and not end.is_set():
+            thread.join(0.05)
+        if server.started:
+            ready()
+        while thread.is_alive() and not end.wait(0.5):
+            pass
+        if not end.is_set():
+            raise FailedRun(f"the page's server ended: {reason_of(failed[0]) if failed else 'it could not start'}")
+    finally:
+        server.should_exit = True
+        thread.join(4)
+        for s, handler in heard.items():
+            signal.signal(s, handler)
