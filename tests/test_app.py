@@ -1,27 +1,22 @@
-"""`hotdog app` without a browser: which runs it offers, what its processes answer, whom its server answers, what it leaves behind."""
+"""`hotdog app` without a browser: which runs it offers, what its processes answer, whom its server answers, what it leaves."""
 
 import io
 import os
-import re
 import signal
-import socket
-import subprocess
-import sys
-import time
+import threading
 
 import numpy as np
-import psutil
 import pytest
-from helpers import ROOT, hotdog
 from PIL import Image
 from test_command_use import make_runs
 
 from shared.errors import FailedRun, UserError
 from shared.images.mini.drawings import drawing
+from shared.networks.reading import load_source
 from shared.runs.frameworks import FRAMEWORKS
 from shared.runs.opened import open_run
 from shared.runs.record import read_run
-from shared.webapp.choice import named, newest, source_of
+from shared.webapp.choice import named, newest, sources_of
 from shared.webapp.networks import Networks, stage_for
 from shared.webapp.shown import answer_page
 
@@ -46,7 +41,7 @@ def test_a_run_comes_with_its_twin_and_without_one_stands_for_both(runs, images,
     assert len(named([runs["torch"].folder, runs["gluon"].folder])) == 1
     alone = make_runs(images, thin_file, tmp_path / "alone", ["torch"])["torch"]
     (choice,) = named([alone.folder])
-    assert choice.runs == {"gluon": alone, "torch": alone} and "trained in torch only" in choice.name
+    assert choice.runs == {"gluon": alone, "torch": alone} and choice.name.endswith("(PyTorch only)")
 
 
 def test_the_newest_pair_is_taken_and_unfinished_ones_are_not(runs, images, thin_file, tmp_path):
@@ -76,14 +71,34 @@ def test_the_best_of_the_newest_comes_first(runs, tmp_path):
 
 
 def test_a_source_network_counts_only_with_the_recorded_fingerprint(runs, thin_file):
-    run = runs["gluon"]
-    assert source_of(run) is None  # a file whose place nobody knows
-    source = source_of(run, str(thin_file))
-    assert source.classes[1] == "hotdog" and source.fingerprint == run.source["fingerprint"]
+    choices = named([runs["gluon"].folder])
+    assert sources_of(choices) == {}  # a file whose place nobody knows
+    (found,) = sources_of(choices, str(thin_file)).items()
+    assert found[0] == runs["gluon"].source["fingerprint"] == found[1].fingerprint and found[1].classes[1] == "hotdog"
     with pytest.raises(UserError, match="not the network that"):
-        source_of(run, "mini")
-    run.source["name"] = "mini"
-    assert source_of(run) is None
+        sources_of(choices, "mini")
+    choices[0].run.source["name"] = "mini"
+    assert sources_of(choices) == {}
+    choices[0].run.source["fingerprint"] = load_source("mini").fingerprint
+    assert len(sources_of(choices)) == 1
+
+
+@pytest.mark.parametrize(("name", "variable", "place"), [
+    ("imagenet", "MXNET_HOME", "models/resnet18_v2-a81db45f.params"),
+    ("torchvision", "TORCH_HOME", "hub/checkpoints/resnet18-f37072fd.pth"),
+])  # fmt: skip
+def test_what_libraries_have_downloaded_is_found_and_nothing_is_downloaded(
+    name, variable, place, runs, thin_file, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(variable, str(tmp_path / "library"))
+    (choice,) = named([runs["gluon"].folder])
+    choice.run.source["name"] = name
+    assert sources_of([choice]) == {}
+    (tmp_path / "library" / place).parent.mkdir(parents=True)
+    (tmp_path / "library" / place).write_bytes(thin_file.read_bytes())  # the format is told by content
+    assert list(sources_of([choice])) == [choice.run.source["fingerprint"]]
+    (tmp_path / "library" / place).write_bytes(b"damaged")
+    assert sources_of([choice]) == {}
 
 
 # --- what the processes answer ---
@@ -98,8 +113,8 @@ def networks():
 def test_answers_are_those_of_the_runs_and_one_run_is_opened_in_both(networks, runs, thin_file, tmp_path):
     file = tmp_path / "picture.jpg"
     file.write_bytes(photograph())
-    source = source_of(runs["gluon"], str(thin_file))
-    answers = networks.ask(runs, file.read_bytes(), source)
+    sources = sources_of(named([runs["gluon"].folder]), str(thin_file))
+    answers = networks.ask(runs, file.read_bytes(), sources)
     for framework, answer in answers.items():
         wanted = open_run(runs[framework].folder).probabilities([file])[0]
         np.testing.assert_allclose(answer.probabilities, wanted, atol=1e-6)
@@ -108,7 +123,8 @@ def test_answers_are_those_of_the_runs_and_one_run_is_opened_in_both(networks, r
         assert 0 < answer.predicting < 60 and 0 < answer.mapping < 60
     both = networks.ask({f: runs["torch"] for f in FRAMEWORKS}, file.read_bytes())
     np.testing.assert_allclose(both["gluon"].probabilities, both["torch"].probabilities, atol=1e-5)
-    np.testing.assert_allclose(both["gluon"].heat, both["torch"].heat, rtol=1e-2, atol=1e-5)
+    # The frameworks decode and resize a level of 255 apart; measured: 1.6 % of the highest value of this random network's map.
+    np.testing.assert_allclose(both["gluon"].heat, both["torch"].heat, atol=0.05 * both["gluon"].heat.max())
     assert both["gluon"].source == []
 
 
@@ -119,8 +135,7 @@ def test_a_process_that_was_killed_is_said_and_started_anew(networks, runs):
     assert set(networks.ask(runs, photograph())) == set(FRAMEWORKS)
     os.kill(networks._workers["gluon"].process.pid, signal.SIGSTOP)
     worker = networks._workers["gluon"].process
-    timer = __import__("threading").Timer(0.5, worker.kill)
-    timer.start()
+    threading.Timer(0.5, worker.kill).start()
     with pytest.raises(FailedRun, match="Gluon was ended by signal 9"):
         networks.ask(runs, photograph())
     assert set(networks.ask(runs, photograph())) == set(FRAMEWORKS)

@@ -131,8 +131,8 @@ def test_the_overlay_marks_the_highest_place_and_darkens_what_is_not_seen():
     left, top, right, bottom = seen_region(400, 200, 64)
     assert (pixels[:top] == round(UNSEEN * 100)).all() and (pixels[:, :left] == round(UNSEEN * 100)).all()
     assert (pixels[bottom - 5, left + 5] == 100).all()
-    brightest = np.unravel_index(pixels[..., 0].argmax(), pixels.shape[:2])
-    assert brightest[0] < 60 and brightest[1] > 300 and pixels[brightest][0] > 200 > pixels[brightest][2]
+    bluest = np.unravel_index(pixels[..., 2].argmax(), pixels.shape[:2])
+    assert bluest[0] < 60 and bluest[1] > 300 and pixels[bluest][2] > 200 > pixels[bluest][0]
     assert (np.asarray(overlay(grey, np.zeros((2, 2)), 64))[top:bottom, left:right] == 100).all()
 
 

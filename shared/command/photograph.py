@@ -18,27 +18,29 @@ def local_page(
     ] = None,
     source: Annotated[
         str,
-        typer.Option(help="The runs' source network, where it is a file of yours: says what it sees, too.", **Unset),
+        typer.Option(
+            help="The source network of the runs, if it is a file of yours: what it sees is shown too.", **Unset
+        ),
     ] = None,
     port: Annotated[int, typer.Option(help="Of 127.0.0.1; 0 takes any that is free.", min=0, max=65535)] = 7860,
     out: OutOption = Path("runs"),
 ):
     """A page on this machine: drop a photograph, see what both frameworks' networks say of it, and which pixels mattered."""
-    from shared.webapp.choice import named, newest, source_of
+    from shared.webapp.choice import named, newest, sources_of
     from shared.webapp.networks import Networks, warm_up
     from shared.webapp.page import check_installed, make_page, temporary_folder
-    from shared.webapp.server import free_socket, serve
+    from shared.webapp.server import ending_politely, free_socket, serve
 
     check_installed()
     choices = named(runs) if runs else newest(out)
     with free_socket(port) as one:
         if not choices:
             choices = _trained_default(out)
-        sources = [source_of(choice.run, source) for choice in choices]
+        sources = sources_of(choices, source)
         say(f"opening {choices[0].name} …")
-        with temporary_folder() as folder, Networks() as networks:
+        with ending_politely(), temporary_folder() as folder, Networks() as networks:
             page = make_page(choices, sources, networks, folder)
-            warm_up(networks, choices[0].runs, sources[0])
+            warm_up(networks, choices[0].runs, sources)
             serve(page, one, lambda: say(f"http://{one.getsockname()[0]}:{one.getsockname()[1]} (Ctrl-C ends it)"))
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from shared.images.views import resized_side
 
-COLOUR = np.array([255, 196, 0])
+COLOUR = np.array([20, 80, 255])  # blue, which food is not
 MOST = 0.75  # of the colour, where the map is highest
 UNSEEN = 0.35  # of the light that is left to what lies outside of the network's view
 

@@ -1,14 +1,15 @@
 """Which networks the page offers: the runs that were named, or the newest ones; and their source network, where it is at hand."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import UserError
-from shared.networks.reading import KNOWN, load_source
-from shared.networks.source import Source
+from shared.networks.reading import load_source
+from shared.networks.source import MINI_FILE, Source
 from shared.runs.find import with_twins
-from shared.runs.frameworks import FRAMEWORKS
+from shared.runs.frameworks import FRAMEWORKS, NAMES
 from shared.runs.record import Run, read_run, read_runs
 from shared.runs.tables import mean, title
 
@@ -26,15 +27,15 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """Experiment, seed, images, and how many of these each framework got right: the line that it is chosen by."""
+        """The line that it is chosen by: experiment, seed, images, and how many of these each framework got right."""
         found = {id(run): run for run in self.runs.values()}.values()
         right = " / ".join(f"{run.test_accuracy:.3f}" for run in found)
-        trained = "" if len(found) > 1 else f", trained in {next(iter(found)).framework} only"
-        return f"{title(self.run)}, seed {self.run.seed}, on {self.run.dataset['name']}: test accuracy {right}{trained}"
+        alone = "" if len(found) > 1 else f" ({NAMES[self.run.framework]} only)"
+        return f"{title(self.run)}, seed {self.run.seed}, {self.run.dataset['name']}: {right}{alone}"
 
 
 def named(folders: list[Path]) -> list[Choice]:
-    """The choices that the runs in `folders` make, with their twins, in the order given. Raises UserError for what is no finished run."""
+    """The runs in `folders` with their twins, in the order given. Raises UserError for what is no finished run."""
     chosen = [read_run(folder) for folder in folders]
     for run in chosen:
         if not _usable(run):
@@ -57,37 +58,39 @@ def newest(out: Path) -> list[Choice]:
     return sorted(beside, key=lambda one: -mean([run.test_accuracy for run in one.runs.values()]))
 
 
-def source_of(run: Run, spec: str | None = None) -> Source | None:
-    """The source network of `run` with its class labels: the one that `spec` names, or one that is on this machine; else None.
+def sources_of(choices: list[Choice], spec: str | None = None) -> dict[str, Source]:
+    """{fingerprint: source network with class labels} of the runs, of those source networks that are on this machine.
 
-    Nothing is downloaded, and nothing taken that has not the fingerprint in the run's record. Raises UserError for a `spec` that
-    is another network.
+    spec: one more place to look in, as --source takes it. Nothing is downloaded, and nothing taken that has not the fingerprint in
+    a run's record. Raises UserError for a `spec` that is none of them.
     """
+    wanted = {one.run.source["fingerprint"]: one.run for one in choices}
+    found = {}
     if spec is not None:
         source = load_source(spec)
-        if source.fingerprint != run.source["fingerprint"]:
+        if source.fingerprint not in wanted:
+            run = choices[0].run
             raise UserError(f"--source {spec} is not the network that {run.folder} started from ({run.source['name']})")
-        return source if source.classes else None
-    for file in _at_hand(run.source["name"]):
-        try:
-            source = load_source(str(file))
-        except UserError:
-            continue
-        if source.fingerprint == run.source["fingerprint"] and source.classes:
-            return source
-    return None
+        found[source.fingerprint] = source
+    for fingerprint, run in wanted.items():
+        if fingerprint not in found:
+            found |= {source.fingerprint: source for source in _at_hand(run.source["name"])}
+    return {f: source for f, source in found.items() if f in wanted and source.classes}
 
 
 def _at_hand(name):
-    """Where the source network `name` may lie: the drawings' comes with this project, others where their libraries keep them."""
-    if name == "mini":
-        return ["mini"]
-    if name not in KNOWN:
-        return []
+    """Source networks called `name`: the drawings' comes with this project, others lie where their libraries keep them."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
     torch = Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser()
     mxnet = Path(os.environ.get("MXNET_HOME", "~/.mxnet")).expanduser()
-    return [*(mxnet / "models").glob("resnet18_v2-*.params"), *(torch / "hub" / "checkpoints").glob("resnet18-*.pth")]
+    files = {
+        "mini": [MINI_FILE],
+        "imagenet": (mxnet / "models").glob("resnet18_v2-*.params"),
+        "torchvision": (torch / "hub" / "checkpoints").glob("resnet18-*.pth"),
+    }
+    for file in files.get(name, ()):
+        with contextlib.suppress(UserError):
+            yield load_source(str(file))
 
 
 def _usable(run):

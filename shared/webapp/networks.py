@@ -67,21 +67,23 @@ class Networks:
         for worker in self._workers.values():
             worker.stop()
 
-    def ask(self, runs: dict[str, Run], photograph: bytes, source: Source | None = None) -> dict[str, Answer]:
-        """What each framework's network says of the photograph (a JPEG or PNG file); one after the other, so that each has all cores.
+    def ask(
+        self, runs: dict[str, Run], photograph: bytes, sources: dict[str, Source] | None = None
+    ) -> dict[str, Answer]:
+        """What each framework's network says of the photograph (a JPEG or PNG file), one after the other: each has all cores.
 
-        runs: {framework: finished run}; one of the other framework will do. source: the runs' source network, where it is at hand.
-        Raises UserError where a run cannot be opened, FailedRun where a process ended.
+        runs: {framework: finished run}; one of the other framework will do. sources: {fingerprint: source network} of those that
+        are at hand. Raises UserError where a run cannot be opened, FailedRun where a process ended.
         """
         with self._one:
-            return {f: self._workers[f].ask((str(runs[f].folder), source, photograph)) for f in FRAMEWORKS}
+            return {f: self._workers[f].ask(runs[f], photograph, sources or {}) for f in FRAMEWORKS}
 
 
-def warm_up(networks: Networks, runs: dict[str, Run], source: Source | None):
+def warm_up(networks: Networks, runs: dict[str, Run], sources: dict[str, Source]):
     """Have a drawing looked at, so that the first photograph waits for nothing. Raises UserError where a run cannot be opened."""
     content = io.BytesIO()
     drawing("target", "test", TARGET_CLASSES[0], 0).save(content, "PNG")
-    networks.ask(runs, content.getvalue(), source)
+    networks.ask(runs, content.getvalue(), sources)
 
 
 class _Worker:
@@ -104,14 +106,15 @@ class _Worker:
                 signal.signal(signal.SIGINT, heard)
         theirs.close()
 
-    def ask(self, question):
-        folder, source, photograph = question
+    def ask(self, run, photograph, sources):
         if not self.process.is_alive():
             self.known.clear()
             self._start()
+        fingerprint = run.source["fingerprint"]
         try:
             # a source network of 45 MB is sent once
-            self.connection.send((folder, source if folder not in self.known else None, photograph))
+            source = None if fingerprint in self.known else sources.get(fingerprint)
+            self.connection.send((str(run.folder), fingerprint, source, photograph))
             kind, answer = self.connection.recv()
         except (EOFError, OSError):
             self.process.join(1)
@@ -123,7 +126,7 @@ class _Worker:
             ) from None
         if kind is not None:
             raise kind(answer)
-        self.known.add(folder)
+        self.known.add(fingerprint)
         return answer
 
     def stop(self):
@@ -141,19 +144,23 @@ def _in_main_thread():
 def _serve(framework, connection):
     """Answer questions until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard is the other process's
-    with contextlib.suppress(Exception):  # at once, while the page is being made; what fails will be said with the first answer
+    with contextlib.suppress(
+        Exception
+    ):  # at once, while the page is being made; what fails will be said with the first answer
         for module in MODULES:
             implementation(framework, module)
-    opened = {}
+    opened, sources = {}, {}
     while True:
         try:
-            folder, source, photograph = connection.recv()
+            folder, fingerprint, source, photograph = connection.recv()
         except (EOFError, OSError):
             os._exit(0)  # neither framework has anything to tidy up
         try:
             if folder not in opened:
-                opened[folder] = _open(framework, folder, source)
-            answer = None, _answer(*opened[folder], photograph)
+                opened[folder] = trained(read_run(Path(folder)), framework)
+            if source is not None:
+                sources[fingerprint] = implementation(framework, "nets").pretrained_net(source), source.classes
+            answer = None, _answer(opened[folder], photograph, *sources.get(fingerprint, (None, ())))
         except UserError as error:
             answer = UserError, str(error)
         except Exception as error:
@@ -164,13 +171,7 @@ def _serve(framework, connection):
             os._exit(0)
 
 
-def _open(framework, folder, source):
-    run = read_run(Path(folder))
-    net = implementation(framework, "nets").pretrained_net(source) if source else None
-    return trained(run, framework), net, source.classes if source else ()
-
-
-def _answer(network, source_net, source_classes, photograph) -> Answer:
+def _answer(network, photograph, source_net, source_classes) -> Answer:
     data, training, grad_cam = (implementation(network.framework, module) for module in MODULES)
     device, _ = training.choose_device("auto")
     start = time.perf_counter()

@@ -9,6 +9,7 @@ import threading
 from shared.errors import FailedRun, UserError, reason_of
 
 HOST = "127.0.0.1"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What the page may load: what it brings along. Its scripts are inline, and some are made at run time.
 POLICY = "; ".join(
     (
@@ -41,6 +42,7 @@ def free_socket(port: int) -> socket.socket:
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         one.bind((HOST, port))
+        one.listen()
     except OSError as error:
         one.close()
         raise UserError(
@@ -106,16 +108,33 @@ class _Page:
         await self.onward(message)
 
 
-def serve(application, one: socket.socket, ready):
-    """Serve `application` on a bound socket until this process is interrupted or told to end; `ready()` once it answers.
+@contextlib.contextmanager
+def ending_politely():
+    """Whatever asks this process to end, keyboard, `kill` or a closed terminal, is a KeyboardInterrupt inside, and one only."""
 
-    Only for the main thread. Raises FailedRun where the server ends by itself.
+    def interrupt(*_):
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    heard = {number: signal.signal(number, interrupt) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
+
+
+def serve(application, one: socket.socket, ready):
+    """Serve `application` on a bound socket until this process is interrupted; `ready()` once it answers. Only for the main thread.
+
+    Raises FailedRun where the server ends by itself.
     """
     import uvicorn
 
     settings = {"log_level": "critical", "access_log": False, "timeout_graceful_shutdown": 1, "ws": "none"}
     server = uvicorn.Server(uvicorn.Config(OnlyHere(application, one.getsockname()[1]), **settings))
-    server.capture_signals = contextlib.nullcontext  # they are ours
+    server.capture_signals = contextlib.nullcontext  # they are heard here
     failed = []
 
     def work():
@@ -124,21 +143,18 @@ def serve(application, one: socket.socket, ready):
         except BaseException as error:
             failed.append(error)
 
-    end = threading.Event()
-    heard = {s: signal.signal(s, lambda *_: end.set()) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     thread = threading.Thread(target=work, daemon=True)
     try:
         thread.start()
-        while not server.started and thread.is_alive() and not end.is_set():
+        while not server.started and thread.is_alive():
             thread.join(0.05)
         if server.started:
             ready()
-        while thread.is_alive() and not end.wait(0.5):
-            pass
-        if not end.is_set():
-            raise FailedRun(f"the page's server ended: {reason_of(failed[0]) if failed else 'it could not start'}")
+        while thread.is_alive():
+            thread.join(0.5)
+        raise FailedRun(f"the page's server ended: {reason_of(failed[0]) if failed else 'it could not start'}")
+    except KeyboardInterrupt:
+        pass  # how it is ended
     finally:
         server.should_exit = True
         thread.join(4)
-        for s, handler in heard.items():
-            signal.signal(s, handler)

@@ -27,8 +27,8 @@ def answer_page(choice: Choice, photograph: bytes, answers: dict[str, Answer]) -
         f"Between the two, no probability differs by more than {gap:.1g}." if gap else "All probabilities are the same."
     )
     lines = [
-        "The yellower a place, the more it speaks for the class above (Grad-CAM). What is dark lies outside of what the network sees.",
-        f"{said} Both were asked on this machine, one after the other; the photograph is forgotten.",
+        "The bluer a place, the more it speaks for the class above it (Grad-CAM); the dark edge is what the networks do not see.",
+        f"{said} They were asked one after the other, on this machine; nothing was sent anywhere, and nothing is kept.",
     ]
     if turned:
         lines.append(

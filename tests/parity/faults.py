@@ -284,7 +284,8 @@ FAULTS = (
     ),
     fault(
         "parameters' gradients overwritten by a map", GLUON_GRAD_CAM, 5, "gluon: what a map must not change: gradient of",
-        "    (gradient,) = autograd.grad(score, maps, train_mode=False)", "    score.backward(train_mode=False)\n    gradient = maps.grad.as_nd_ndarray()",
+        "    (gradient,) = autograd.grad(score, maps, train_mode=False)",
+        "    score.backward(train_mode=False)\n    gradient = maps.grad.as_nd_ndarray()",
     ),
     fault(
         "a map's gradients added to the parameters'", TORCH_GRAD_CAM, 5, "torch: what a map must not change: gradient of",
