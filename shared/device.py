@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# What a network can be told to compute in. Anything but fp32 is PyTorch's alone, and nothing is compared with it.
+PRECISIONS = ("fp32", "tf32", "bf16")
+
 
 @dataclass(frozen=True)
 class Device:

@@ -101,6 +101,7 @@ ROWS = [
         (f"{RUN} --device tpu", 2, "tpu"),
         (f"{RUN} --framework both,gluon", 2, "both,gluon"),
         (f"{RUN} --draws mine", 2, "mine"),
+        (f"{RUN} --precision fp16", 2, "fp16"),
         ("--epochs -1", 2, "epochs … -1"),
         ("--epochs 1000000000", 2, "epochs … 1000000000"),
         ("--seed 1e3", 2, "--seed … 1e3"),
@@ -138,6 +139,9 @@ ROWS = [
         (f"run hotdog-row {ON} --source unlabelled.safetensors", 2, "no class labels … --row"),
         (f"{RUN} --device gpu --framework gluon", 2, "GPU"),
         (f"{RUN} --device gpu --framework torch", 2, "GPU"),
+        (f"{RUN} --precision bf16", 2, "bf16 … --framework torch"),
+        (f"{RUN} --precision tf32 --framework torch", 2, "tf32 … GPU … 8.0"),
+        (f"{RUN} --precision bf16 --framework torch --devices 2", 2, "one device"),
         ("results --plot curves.pdf", 2, "curves.pdf … .png"),
     ),
     *group(

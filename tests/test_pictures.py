@@ -21,7 +21,7 @@ from shared.runs.curves import plot_runs
 from shared.runs.frameworks import FRAMEWORKS
 from shared.runs.machine import package_versions
 
-NAMES = ("fine-tuning.png", "contact-sheet.png", "source-drawings.png", "predictions.png")
+NAMES = ("fine-tuning.png", "contact-sheet.png", "source-drawings.png", "feature-maps.png", "predictions.png")
 NAMES += ("augmentations.png", "curves.png", "where-they-part.png")
 NAMES += tuple(f"exercise-{number}.png" for number in (1, 2, 3, 4, 5, 6))
 

@@ -1,5 +1,6 @@
 """Which device PyTorch can use here, and why."""
 
+import contextlib
 import os
 import re
 import warnings
@@ -7,7 +8,7 @@ import warnings
 import torch
 
 from shared.device import Device
-from shared.errors import reason_of
+from shared.errors import UserError, reason_of
 from shared.nvidia import nvidia_card
 
 
@@ -62,3 +63,46 @@ def _why_not(torch, text, reason):
         hidden = f"CUDA_VISIBLE_DEVICES={visible!r} leaves none visible" if visible is not None else card.doubt
         return "there is an NVIDIA driver but no GPU that PyTorch may use" + f"; {hidden}" * bool(hidden)
     return f"PyTorch cannot use a GPU here: {reason}"
+
+
+def check_precision(precision, device):
+    """Raise UserError where `device` has no units for `precision` (`tf32` or `bf16`): it would be slower, and nothing gained."""
+    if precision == "tf32" and (device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0)):
+        raise UserError("--precision tf32 needs an NVIDIA GPU of compute capability 8.0 or above; leave it out")
+    if precision == "bf16" and not _computes_bf16(torch, device):
+        raise UserError(f"--precision bf16: this {device.type} has no bf16 units, so it would be slower; leave it out")
+
+
+@contextlib.contextmanager
+def low_precision(precision, net, device):
+    """While it lasts, `net` computes in `precision` on `device`: `tf32` or `bf16`. Weights, losses and updates stay float32."""
+    flags = (torch.backends.cudnn, torch.backends.cuda.matmul) if precision == "tf32" else ()
+    parts = (net.features, net.output) if precision == "bf16" else ()
+    before = [flag.allow_tf32 for flag in flags]
+    try:
+        for flag in flags:
+            flag.allow_tf32 = True
+        for part in parts:
+            part.forward = _in_bf16(part.forward, device)
+        yield
+    finally:
+        for flag, allowed in zip(flags, before, strict=True):
+            flag.allow_tf32 = allowed
+        for part in parts:
+            part.__dict__.pop("forward", None)  # its class's own again
+
+
+def _in_bf16(forward, device):
+    def low(*given):
+        # Entered anew for every batch: autocast keeps its bf16 copies of the weights until it is left, updated or not.
+        with torch.autocast(device.type, torch.bfloat16):
+            return forward(*given).float()
+
+    return low
+
+
+def _computes_bf16(torch, device):
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

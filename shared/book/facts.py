@@ -1,8 +1,11 @@
 """What README.md and chapter.md say of the experiments and of the drawn images' source network, from where these are defined."""
 
+from math import prod
+
 from safetensors import safe_open
 
 from shared import experiments
+from shared.networks.architecture import Architecture, tensor_shapes
 from shared.networks.reading import load_source
 from shared.networks.source import HOTDOG, MINI_FILE
 from shared.runs.tables import markdown_table
@@ -46,3 +49,32 @@ def source_network() -> str:
         f"`{experiments.WRONG_ROW}` (row {source.row(experiments.WRONG_ROW)}) among them, and gets "
         f"{float(about['top1']):.1%} of held-out drawings right (`uv run hotdog mini build` draws and trains it again)."
     )
+
+
+def parameters_of_layers(side: int = 224) -> str:
+    """What sharing weights over places saves: numbers in the layers of ResNet-18, beside fully connected layers in their stead.
+
+    A fully connected layer from an image of `side` pixels to what the first convolution gives (half as high and as wide, stride 2)
+    has a weight for every pair of an input and an output number.
+    """
+    architecture = Architecture(2)
+    shapes = tensor_shapes(architecture)
+    never = (
+        "running_mean",
+        "running_var",
+        "bn0.weight",
+        "bn0.bias",
+    )  # v2's first batch normalisation has none in Gluon
+    trained = {name: shape for name, shape in shapes.items() if not name.endswith(never)}
+    first = shapes["features.conv1.weight"]
+    channels = first[0]
+    inputs, outputs = 3 * side * side, channels * (side // 2) ** 2
+    head = prod(shapes["output.weight"]) + prod(shapes["output.bias"])
+    rows = [
+        [f"first convolution, {first[2]} × {first[3]}, {first[1]} → {channels} channels", f"{prod(first):,}"],
+        [f"a fully connected layer between the same numbers, {inputs:,} → {outputs:,}", f"{inputs * outputs:,}"],
+        [f"all of `{architecture.name}`", f"{sum(prod(shape) for shape in trained.values()):,}"],
+        [f"of these its only fully connected layer, the output of {architecture.classes:,} classes", f"{head:,}"],
+        ["the output layer that fine-tuning puts in its place, two classes", f"{2 * shapes['output.weight'][1] + 2:,}"],
+    ]
+    return markdown_table([f"layer, at {side} pixels", "numbers to learn"], rows)

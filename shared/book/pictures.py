@@ -21,6 +21,7 @@ from shared.images.mini.drawings import drawing
 from shared.images.mini.render import SOURCE_CLASSES
 from shared.images.splits import Dataset
 from shared.images.views import MEAN, STD, resized_side
+from shared.networks.reading import load_source
 from shared.networks.source import HOTDOG
 from shared.parity.divergence import read_divergence
 from shared.runs.curves import plot_runs
@@ -112,6 +113,44 @@ def source_drawings(path: Path, columns: int = 8) -> Path:
 
 
 @matplotlib.rc_context(FONT)
+def feature_maps(dataset: Dataset, path: Path, position: int, size: int = 64, each: int = 7) -> Path:
+    """Write what the stages of the embedded source network make of one training image: a stage a row. Returns `path`.
+
+    each: the channels of a stage that answer most, by their mean, the strongest first. As PyTorch computes them; Gluon's are the
+    same to seven digits (rung 3 of the ladder).
+    """
+    import torch
+
+    nets, data = implementation("torch", "nets"), implementation("torch", "data")
+    net = nets.pretrained_net(load_source("mini")).eval()
+    image = data.image_folder(dataset.train, data.test_augs(size))[position][0]
+    stages = {"layer1": "first stage", "layer2": "second", "layer3": "third", "layer4": "fourth"}
+    found = {}
+    for name in stages:
+        part = net.features.get_submodule(name)
+        part.register_forward_hook(lambda module, given, output, name=name: found.__setitem__(name, output[0].relu()))
+    with torch.no_grad():
+        net(image[None])
+    figure = new_figure(WIDTH, 3.7)
+    panels = figure.subplots(len(stages), each + 1)
+    for panel in panels.flat:
+        panel.set_axis_off()
+    panels[0, 0].imshow(_pixels(image))
+    for row, (name, title) in zip(panels, stages.items(), strict=True):
+        maps = found[name]
+        strongest = maps.mean(dim=(1, 2)).argsort(descending=True)[:each]
+        for panel, channel in zip(row[1:], strongest, strict=True):
+            panel.imshow(maps[channel].numpy(), cmap="magma", interpolation="nearest")
+        _, height, width = maps.shape
+        row[1].set_title(" ", pad=3)  # keeps the height that the words need, which reach over the next columns
+        said = f"{title}: {len(maps)} channels of {height} × {width}"
+        row[1].text(0, 1.05, said, transform=row[1].transAxes, in_layout=False)
+    panels[0, 0].set_title("the image", loc="left", pad=3)
+    save_figure(figure, path, dpi=110)
+    return path
+
+
+@matplotlib.rc_context(FONT)
 def predictions(found: list[Run], dataset: Dataset, path: Path, each: int = 4) -> Path:
     """Write test images of `dataset` with the probability of a hot dog that a Gluon and a PyTorch run give them. Returns `path`.
 
@@ -164,6 +203,7 @@ def chapter_pictures(out: Path) -> list[Path]:
         plot_fine_tuning(out / "fine-tuning.png"),
         contact_sheet(mini, out / "contact-sheet.png"),
         source_drawings(out / "source-drawings.png"),
+        feature_maps(mini, out / "feature-maps.png", position=4),
         predictions(tuned, mini, out / "predictions.png"),
         plot_augmentations(mini, out / "augmentations.png", position=4),
         plot_runs(found, out / "curves.png"),

@@ -26,6 +26,12 @@ class Device(str, Enum):
     gpu = "gpu"
 
 
+class Precision(str, Enum):
+    fp32 = "fp32"
+    tf32 = "tf32"
+    bf16 = "bf16"
+
+
 class Draws(str, Enum):
     shared = "shared"
     own = "own"

@@ -23,6 +23,7 @@ from shared.command.options import (
     FrameworkOption,
     LimitOption,
     OutOption,
+    Precision,
     SeedOption,
     SourceOption,
     SplitOption,
@@ -171,6 +172,10 @@ def run(
             max=1024,
         ),
     ] = 1,
+    precision: Annotated[
+        Precision,
+        typer.Option(help="Compute in tf32 (GPU) or bf16 instead: faster, PyTorch only, comparable with nothing else."),
+    ] = Precision.fp32,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with unfinished runs of the same job; what is finished is left.")
     ] = False,
@@ -232,6 +237,7 @@ def run(
         "workers": workers,
         "cache_mib": cache_mib,
         "devices": devices,
+        "precision": precision.value,
         "out": out,
     }
     jobs = [

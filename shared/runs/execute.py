@@ -54,6 +54,8 @@ def execute(
     job.check(dataset, source)
     parts = {name: implementation(job.framework, name) for name in ("data", "nets", "training")}
     device, about = parts["training"].choose_device(job.device)
+    if job.precision != "fp32":
+        implementation(job.framework, "devices").check_precision(job.precision, device)
     run = unfinished(job, dataset, source) if job.resume else None
     if run is None:
         run = _begin(job, dataset, source, device, about)
@@ -115,6 +117,7 @@ def _begin(job, dataset, source, device, about) -> Run:
             "workers": job.workers,
             "cache_mib": job.cache_mib,
             "devices": job.devices,
+            "precision": job.precision,
         },
         versions=package_versions(),
         memory={"before_mib": memory_mib()},
@@ -169,6 +172,9 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
     train_batches.epoch = done
     if devices:
         train_batches = devices.start(net, trainer, train_batches, experiment, len(dataset.train))
+    precision = contextlib.nullcontext()
+    if job.precision != "fp32":
+        precision = implementation(job.framework, "devices").low_precision(job.precision, net, device)
     last = {}
 
     def record(epoch: EpochMetrics):
@@ -201,18 +207,28 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
     run.status, run.error, run.finished, run.process = "running", None, None, this_process()
     run.save()
     weights = class_weights(dataset.train) if experiment.balance else None
-    if not stopped(experiment, run.epochs):
-        with contextlib.suppress(EndOfTraining):
-            training.train_fine_tuning(
-                net, watch(train_batches), test_batches, experiment, device, record, trainer, done, weights, job.seed
-            )
-    if experiment.keep_best:
-        run.kept_epoch = best_epoch(run.epochs)
-        nets.set_tensors(net, kept(run.folder))
-        last.clear()  # what is written below is what this network says
-    if not job.numbers_only:
-        if not last:  # stopped after its last epoch with only this to do, or another epoch's network is kept
+    with precision:
+        if not stopped(experiment, run.epochs):
+            with contextlib.suppress(EndOfTraining):
+                training.train_fine_tuning(
+                    net,
+                    watch(train_batches),
+                    test_batches,
+                    experiment,
+                    device,
+                    record,
+                    trainer,
+                    done,
+                    weights,
+                    job.seed,
+                )
+        if experiment.keep_best:
+            run.kept_epoch = best_epoch(run.epochs)
+            nets.set_tensors(net, kept(run.folder))
+            last.clear()  # what is written below is what this network says
+        if not (job.numbers_only or last):  # stopped after its last epoch with only this to do, or another one is kept
             last["probabilities"], last["labels"] = training.predict_probabilities(net, all_test_batches, device)
+    if not job.numbers_only:
         path = run.folder / "test_probabilities.csv"
         write_probabilities(path, dataset.classes, dataset.test.names, last["labels"], last["probabilities"])
         tensors = nets.get_tensors(net)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.device import PRECISIONS
 from shared.errors import UserError
 from shared.experiments import Experiment
 from shared.images.cache import CACHE_MIB
@@ -22,6 +23,7 @@ class Job:
     data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout, split: as
     `load_dataset` takes them. numbers_only: keep neither weights nor probabilities. keep_going: train on where the loss explodes.
     cache_mib: main memory for decoded images and test batches; changes no number.
+    precision: what the network computes in, one of PRECISIONS; anything but fp32 is PyTorch's alone.
     devices: how many share every batch, see shared.parts. resume: go on with an unfinished run of the same job where there is one.
     """
 
@@ -41,11 +43,14 @@ class Job:
     numbers_only: bool = False
     keep_going: bool = False
     devices: int = 1
+    precision: str = PRECISIONS[0]
     resume: bool = False
 
     def __post_init__(self):
         if self.draws not in DRAWS:
             raise UserError(f"draws is {self.draws!r}: choose from {', '.join(DRAWS)}")
+        if self.precision not in PRECISIONS:
+            raise UserError(f"precision is {self.precision!r}: choose from {', '.join(PRECISIONS)}")
 
     def load(self, progress=None) -> tuple[Dataset, Source]:
         """The job's images and source network."""
@@ -68,7 +73,14 @@ class Job:
                 f"the last of {len(dataset.train)} training images would be a batch by itself, and at {e.size} pixels that "
                 "leaves batch normalisation one value per channel: choose another --batch-size"
             )
+        if self.precision != "fp32" and self.framework == "gluon":
+            raise UserError(
+                f"--precision {self.precision}: Gluon computes in fp32 only (MXNet 1.9.1 has no switch for TF32, and its AMP "
+                "changes nothing where NumPy semantics are on): add --framework torch"
+            )
         if self.devices > 1:
+            if self.precision != "fp32":
+                raise UserError(f"--precision {self.precision} goes with one device: leave out --devices")
             check_shared(e)
             check_parts(self.devices, len(dataset.train), e.batch_size, e.size, len(dataset.test))
 
@@ -83,6 +95,7 @@ class Job:
             "seed": self.seed,
             "draws": self.draws,
             "devices": self.devices,
+            "precision": self.precision,
             "images": dataset.fingerprint,
             "source network": source.fingerprint,
         }
@@ -97,6 +110,7 @@ def identity_of(run) -> dict:
         "seed": run.seed,
         "draws": run.draws,
         "devices": run.device.get("devices", 1),
+        "precision": run.device.get("precision", "fp32"),
         "images": run.dataset["fingerprint"],
         "source network": run.source["fingerprint"],
     }

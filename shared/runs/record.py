@@ -91,6 +91,7 @@ class Run:
         return (
             json.dumps(experiment, sort_keys=True),
             self.draws,
+            self.device.get("precision", "fp32"),
             self.dataset["fingerprint"],
             self.source["fingerprint"],
         )

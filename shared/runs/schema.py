@@ -46,7 +46,7 @@ class SourceFacts(TypedDict):
 
 
 class DeviceFacts(TypedDict):
-    """Where a run was made. Threads, workers, the cache's limit, and how many devices a run had, were not recorded at first."""
+    """Where a run was made. Threads, workers, the cache's limit, devices and precision were not recorded at first."""
 
     used: Name
     why: Text
@@ -57,6 +57,7 @@ class DeviceFacts(TypedDict):
     workers: NotRequired[Count | None]
     cache_mib: NotRequired[Count]
     devices: NotRequired[Positive]
+    precision: NotRequired[Literal["fp32", "tf32", "bf16"]]
 
 
 class MemoryFacts(TypedDict):

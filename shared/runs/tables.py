@@ -23,9 +23,10 @@ def plural(number: int, noun: str) -> str:
 
 
 def title(run: Run) -> str:
-    """The experiment's name, with the reused row's number and label where there is one."""
-    row = run.source["row"]
-    return run.experiment["name"] + ("" if row is None else f" {row} ({run.source['row_label']})")
+    """The experiment's name, with the reused row's number and label, and a precision other than float32, where there is one."""
+    row, precision = run.source["row"], run.device.get("precision", "fp32")
+    name = run.experiment["name"] + ("" if row is None else f" {row} ({run.source['row_label']})")
+    return name if precision == "fp32" else f"{name} in {precision}"
 
 
 def grouped(found: list[Run]) -> list[dict[str, list[Run]]]:
