@@ -8,6 +8,8 @@ import signal
 import socket
 import time
 import zlib
+from dataclasses import replace
+from pathlib import Path
 
 import browser
 import psutil
@@ -26,6 +28,7 @@ from shared.runs.predictions import image_files
 from shared.webapp import page as page_module
 
 CLASSES = '["apple", "hotdog", "mug", "photocopier", "pizza"]'
+RUN, OTHER = Path("runs", "pictures-frozen-gluon-seed0-1"), Path("runs", "other-torch")  # each with a twin beside it
 PATIENT = 60_000  # milliseconds: the machine may be busy
 
 
@@ -41,6 +44,10 @@ def made(tmp_path_factory):
         tensors = load_file(run.folder / "weights.safetensors")
         tensors["output.weight"] /= 20  # else this random network would be sure of everything
         save_file(tensors, run.folder / "weights.safetensors")
+        other = replace(run, folder=folder / "runs" / f"other-{run.framework}", seed=1)
+        other.folder.mkdir()
+        other.save()
+        save_file(tensors | {"output.weight": -tensors["output.weight"]}, other.folder / "weights.safetensors")
     drawing("target", "test", "hotdog", 0).save(folder / "lunch.jpg", quality=95)
     (folder / "text.jpg").write_text("I am no photograph.\n")
     (folder / "half.jpg").write_bytes((folder / "lunch.jpg").read_bytes()[:700])
@@ -59,7 +66,7 @@ def made(tmp_path_factory):
 def running(made, tmp_path_factory):
     """The command, its page's address, and the folder that it may put temporary files into."""
     folder = tmp_path_factory.mktemp("running")
-    arguments = (made / "runs" / "pictures-frozen-gluon-seed0-1", "--source", made / "thin.safetensors")
+    arguments = (made / RUN, made / OTHER, "--source", made / "thin.safetensors")
     with running_app(*arguments, folder=folder) as (process, line):
         yield process, address_in(line), folder
 
@@ -149,10 +156,9 @@ def drop(page, file):
     page.get_by_label("Drop an image file here to upload").first.dispatch_event("drop", {"dataTransfer": what})
 
 
-def predicted(made, file):
+def predicted(made, file, run=RUN):
     """{framework: {class: probability}} that `hotdog predict` writes."""
-    out = made / "predicted.csv"
-    run = made / "runs" / "pictures-frozen-gluon-seed0-1"
+    out, run = made / "predicted.csv", made / run
     assert (
         guarded(
             lambda: command(args=["predict", str(file), "--run", str(run), "--csv", str(out)], standalone_mode=False)
@@ -163,6 +169,14 @@ def predicted(made, file):
         rows = list(csv.DictReader(lines))
     names = {"gluon": "Gluon", "torch": "PyTorch"}
     return {names[row["framework"]]: {c: float(row[c]) for c in ("hotdog", "not-hotdog")} for row in rows}
+
+
+def check_shown(page, wanted):
+    shown = shown_probabilities(page)
+    assert shown.keys() == wanted.keys() == {"Gluon", "PyTorch"}
+    assert 0.02 < shown["Gluon"]["hotdog"] < 0.98
+    for framework, classes in wanted.items():
+        assert shown[framework] == pytest.approx(classes, abs=1e-5)
 
 
 def line_of_predict(made, name):
@@ -181,11 +195,7 @@ def test_a_photograph_gets_the_same_probabilities_as_by_predict_and_bad_files_ou
         page, wrong = browser.opened(chromium, address, allowed, viewport={"width": 1000, "height": 900})
         drop(page, made / "lunch.jpg")
         page.locator(".answer .times").nth(1).wait_for(timeout=PATIENT)
-        shown, wanted = shown_probabilities(page), predicted(made, made / "lunch.jpg")
-        assert shown.keys() == wanted.keys() == {"Gluon", "PyTorch"}
-        assert 0.02 < shown["Gluon"]["hotdog"] < 0.98
-        for framework, classes in wanted.items():
-            assert shown[framework] == pytest.approx(classes, abs=1e-5)
+        check_shown(page, predicted(made, made / "lunch.jpg"))
         pictures = page.locator(".answer img")
         assert pictures.count() == 2 and all(
             "marked is what speaks for" in p.get_attribute("alt") for p in pictures.all()
@@ -193,6 +203,11 @@ def test_a_photograph_gets_the_same_probabilities_as_by_predict_and_bad_files_ou
         assert page.locator(".answer h3").count() == 2  # the source network's classes
         assert re.search(r"\d+ ms .* \d+ ms", page.locator(".times").first.inner_text())
         assert browser.violations(page) == []
+        # other networks are asked about the same photograph
+        page.get_by_label("Trained networks").click()
+        page.get_by_role("option", name="seed 1").click()
+        page.locator(".answer h2", has_text="not-hotdog").nth(1).wait_for(timeout=PATIENT)
+        check_shown(page, predicted(made, made / "lunch.jpg", OTHER))
         for name in ("text.jpg", "half.jpg", "nothing.png", "bomb.png", "lunch.webp"):
             drop(page, made / name)
             page.locator(".refusal", has_text=name).wait_for(timeout=PATIENT)
@@ -227,7 +242,7 @@ def test_it_ends_when_it_is_told_to_while_a_page_is_open_and_leaves_nothing(runn
 
 
 def test_the_keyboard_interrupts_it_at_the_start_too(made, tmp_path):
-    with running_app(made / "runs" / "pictures-frozen-gluon-seed0-1", folder=tmp_path, until="opening") as (process, _):
+    with running_app(made / RUN, folder=tmp_path, until="opening") as (process, _):
         time.sleep(1)
         seconds, code, said = end(process)
     assert seconds < 10 and code == 130 and "Traceback" not in said and len(said.splitlines()) <= 1
@@ -255,7 +270,7 @@ def test_a_port_that_another_program_has_and_a_run_that_is_none(capsys, made, tm
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        run, port = made / "runs" / "pictures-frozen-gluon-seed0-1", other.getsockname()[1]
+        run, port = made / RUN, other.getsockname()[1]
         code, line = refused(capsys, run, "--port", port)
     assert code == 2 and f"port {port} of 127.0.0.1 cannot be used" in line and "--port" in line
     code, line = refused(capsys, tmp_path / "nowhere")

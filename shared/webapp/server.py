@@ -1,7 +1,6 @@
 """The page's server: on 127.0.0.1 only, and only for a browser that asks for it by that name."""
 
 import contextlib
-import re
 import signal
 import socket
 import threading
@@ -33,7 +32,6 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
 }
-FOREIGN = re.compile(rb"<(?:link|meta)[^>]*https?://[^>]*>|<script[^>]*src=\"https?://[^>]*>\s*</script>")
 
 
 def free_socket(port: int) -> socket.socket:
@@ -60,7 +58,8 @@ class OnlyHere:
 
     def __init__(self, application, port: int):
         self.application = application
-        self.hosts = {f"{name}:{port}".encode() for name in (HOST, "localhost")}
+        end = "" if port == 80 else f":{port}"  # browsers leave out the usual one
+        self.hosts = {f"{name}{end}".encode() for name in (HOST, "localhost")}
 
     async def __call__(self, scope, receive, send):
         if scope["type"] not in ("http", "websocket"):
@@ -70,8 +69,14 @@ class OnlyHere:
         origins = [value.removeprefix(b"http://") for name, value in headers if name == b"origin"]
         if len(hosts) != 1 or not {*hosts, *origins} <= self.hosts:
             return await _refuse(scope, send)
-        page = _Page(send)
-        await self.application(scope, receive, page.send)
+
+        async def send_with_headers(message):
+            if message["type"] == "http.response.start":
+                others = [(n, v) for n, v in message["headers"] if n.lower().decode() not in HEADERS]
+                message["headers"] = others + [(n.encode(), v.encode()) for n, v in HEADERS.items()]
+            await send(message)
+
+        await self.application(scope, receive, send_with_headers)
 
 
 async def _refuse(scope, send):
@@ -81,31 +86,6 @@ async def _refuse(scope, send):
     text = b"hotdog app answers only to its own address.\n"
     await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": text})
-
-
-class _Page:
-    """A response on its way: gets our headers; an HTML page loses what it would load from elsewhere."""
-
-    def __init__(self, send):
-        self.onward, self.start, self.body = send, None, b""
-
-    async def send(self, message):
-        if message["type"] == "http.response.start":
-            headers = [(n, v) for n, v in message["headers"] if n.lower().decode() not in HEADERS]
-            message["headers"] = headers + [(n.encode(), v.encode()) for n, v in HEADERS.items()]
-            if any(n == b"content-type" and v.startswith(b"text/html") for n, v in headers):
-                self.start = message  # until the whole page is here
-                return
-        elif message["type"] == "http.response.body" and self.start:
-            self.body += message.get("body", b"")
-            if message.get("more_body"):
-                return
-            self.body = FOREIGN.sub(b"", self.body)
-            others = [(n, v) for n, v in self.start["headers"] if n != b"content-length"]
-            self.start["headers"] = [*others, (b"content-length", str(len(self.body)).encode())]
-            await self.onward(self.start)
-            message = {"type": "http.response.body", "body": self.body}
-        await self.onward(message)
 
 
 @contextlib.contextmanager
