@@ -64,11 +64,11 @@ def take_picture(folder, path):
         saved(page, path)
 
 
-def saved(page, path):
+def saved(page, path, colours=64):
     """Write what the page shows as a small PNG."""
     page.screenshot(path=path)
     with Image.open(path) as picture:
-        small = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+        small = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=colours)
     small.save(path, optimize=True)
 
 

@@ -14,6 +14,7 @@ from shared.webapp.choice import Choice
 from shared.webapp.networks import Answer
 
 MOST_CLASSES = 5
+NOTHING = '<p class="times">No place by itself speaks for this class.</p>'
 ORIENTATION = 0x0112  # the EXIF tag that says how a camera was held
 
 
@@ -56,7 +57,7 @@ def _column(name, choice, image, answer):
         f'<section class="answer"><h2>{name}: {_text(best)}</h2>'
         f'<img src="{_data_uri(picture)}" width="{picture.width}" height="{picture.height}" '
         f'alt="The photograph; marked is what speaks for {_text(best)} in {name}">'
-        f"<ul>{rows}</ul>{source}"
+        f"{NOTHING * (not answer.heat.any())}<ul>{rows}</ul>{source}"
         f'<p class="times">{1000 * answer.predicting:.0f} ms to read the file and for the probabilities, '
         f"{1000 * answer.mapping:.0f} ms for the map</p></section>"
     )
