@@ -68,7 +68,8 @@ def freeze_features(net, lock_batch_norm=False, below="output"):
     for name, module in net.named_modules():
         if isinstance(module, nn.BatchNorm2d):
             kept = is_kept(name, below)
-            # In train mode PyTorch moves running statistics whether or not gradients are wanted. Not tracking them stops that.
+            # In train mode PyTorch moves running statistics whether or not gradients are wanted. Not tracking them, once they
+            # are there, stops that; evaluation goes on reading them.
             module.track_running_stats = not kept
             module.__class__ = LockedBatchNorm2d if lock_batch_norm and kept else nn.BatchNorm2d
             module.train(net.training)
