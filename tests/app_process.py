@@ -97,12 +97,13 @@ def take_picture(path: Path):
         # larger than the networks' 64 pixels, in which a picture of the page would be coarse
         draw("hotdog", "target", np.random.default_rng(5), 320).save(folder / "lunch.jpg", quality=92)
         with running_app("--out", folder / "runs", folder=folder) as (_, line), browser() as running:
-            page = running.new_page(viewport={"width": 1280, "height": 860})
+            page = running.new_page(viewport={"width": 1280, "height": 870})
             page.goto(address_in(line))
             for _ in range(2):  # the second time everything has been in use once
                 page.locator("input[type=file]").first.set_input_files(folder / "lunch.jpg")
                 page.locator(".answer .times").nth(1).wait_for(timeout=120_000)
-                page.wait_for_timeout(3000)
+                page.get_by_text("Drop Image Here").wait_for(timeout=120_000)  # it is ready for the next one
+                page.wait_for_timeout(1500)
             saved(page, path, colours=256)
 
 

@@ -126,7 +126,8 @@ class _Worker:
             ) from None
         if kind is not None:
             raise kind(answer)
-        self.known.add(fingerprint)
+        if source is not None:
+            self.known.add(fingerprint)
         return answer
 
     def stop(self):
@@ -144,11 +145,9 @@ def _in_main_thread():
 def _serve(framework, connection):
     """Answer questions until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard is the other process's
-    with contextlib.suppress(
-        Exception
-    ):  # at once, while the page is being made; what fails will be said with the first answer
+    with contextlib.suppress(Exception):  # what fails is said with the first answer
         for module in MODULES:
-            implementation(framework, module)
+            implementation(framework, module)  # now, while the page is being made
     opened, sources = {}, {}
     while True:
         try:
