@@ -97,7 +97,7 @@ def take_picture(path: Path):
         # larger than the networks' 64 pixels, in which a picture of the page would be coarse
         draw("hotdog", "target", np.random.default_rng(5), 320).save(folder / "lunch.jpg", quality=92)
         with running_app("--out", folder / "runs", folder=folder) as (_, line), browser() as running:
-            page = running.new_page(viewport={"width": 1280, "height": 870})
+            page = running.new_page(viewport={"width": 1280, "height": 772})
             page.goto(address_in(line))
             for _ in range(2):  # the second time everything has been in use once
                 page.locator("input[type=file]").first.set_input_files(folder / "lunch.jpg")
