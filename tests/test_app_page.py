@@ -143,17 +143,30 @@ def shown_probabilities(page):
     return found
 
 
-def drop(page, file):
-    """Let go of the file over the page's place for it, as a mouse would."""
+def held(page, file):
+    """The file as a mouse or the clipboard holds it."""
     content = base64.b64encode(file.read_bytes()).decode()
     kind = {"png": "image/png", "webp": "image/webp"}.get(file.suffix[1:], "image/jpeg")
-    what = page.evaluate_handle(
+    return page.evaluate_handle(
         """([name, type, content]) => {
             const data = new DataTransfer(), bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
             data.items.add(new File([bytes], name, { type })); return data; }""",
         [file.name, kind, content],
     )
-    page.get_by_label("Drop an image file here to upload").first.dispatch_event("drop", {"dataTransfer": what})
+
+
+def drop(page, file):
+    """Let go of the file over the page's place for it, as a mouse would."""
+    place = page.get_by_label("Drop an image file here to upload").first
+    place.dispatch_event("drop", {"dataTransfer": held(page, file)})
+
+
+def paste(page, file):
+    """Press the keys for pasting while the file is in the clipboard."""
+    page.evaluate(
+        "data => document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }))",
+        held(page, file),
+    )
 
 
 def predicted(made, file, run=RUN):
@@ -215,7 +228,7 @@ def test_a_photograph_gets_the_same_probabilities_as_by_predict_and_bad_files_ou
             assert page.locator(".answer").count() == 0
         # where the widths are less than the two answers need, one stands above the other, and nothing scrolls sideways
         page.set_viewport_size({"width": 420, "height": 900})
-        drop(page, made / "lunch.jpg")
+        paste(page, made / "lunch.jpg")
         page.locator(".answer .times").nth(1).wait_for(timeout=PATIENT)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         tops = page.evaluate("[...document.querySelectorAll('.answer')].map(one => one.getBoundingClientRect().top)")

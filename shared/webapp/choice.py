@@ -39,7 +39,8 @@ def named(folders: list[Path]) -> list[Choice]:
     chosen = [read_run(folder) for folder in folders]
     for run in chosen:
         if not _usable(run):
-            raise UserError(f"{run.folder} has no weights.safetensors: only a finished run can be used")
+            lacks = "has no weights.safetensors" if run.status == "finished" else f"is {run.status}"
+            raise UserError(f"{run.folder} {lacks}: only a finished run can be used")
     return _choices(with_twins(chosen))
 
 

@@ -20,10 +20,10 @@ from shared.webapp.networks import Networks
 from shared.webapp.shown import answer_page, refusal
 
 FONTS = ["system-ui", "sans-serif"]
-STYLE = Path(__file__).with_name("page.css")
+STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.css", "page.js"))
 WELCOME = """# Hot dog, twice
 
-Drop a photograph, paste one or take one.
+Drop a photograph, paste one (Ctrl-V) or take one.
 A network in MXNet Gluon and its twin in PyTorch say what they see, and which pixels told them."""
 PREVIEW = 2  # seconds that the browser has to load the photograph that it has sent, which Gradio shows from the file
 STRAYS = (20, 60)  # every 20 seconds Gradio removes files that have lain there for 60: sent, and never asked about
@@ -95,7 +95,7 @@ def make_page(choices: list[Choice], sources: dict[str, Source], networks: Netwo
                 photograph = gr.Image(
                     label="Photograph",
                     type="filepath",
-                    sources=["upload", "clipboard", "webcam"],
+                    sources=["upload", "webcam"],
                     webcam_options=gr.WebcamOptions(mirror=False),
                     buttons=[],
                     height=280,
@@ -127,6 +127,7 @@ def make_page(choices: list[Choice], sources: dict[str, Source], networks: Netwo
         mcp_server=False,
         theme=gr.themes.Default(primary_hue="amber", neutral_hue="stone", font=FONTS, font_mono=["monospace"]),
         css_paths=[STYLE],
+        head=f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
     )
 
 
