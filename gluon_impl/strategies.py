@@ -35,6 +35,12 @@ def set_rate(trainer, experiment, epoch, step, batches):
         trainer.set_learning_rate(experiment.learning_rate * factor)
 
 
+def get_rates(net, trainer):
+    """The rate that `trainer` gives every tensor that it trains now, {canonical name: rate}; what is frozen is left out."""
+    trained = {name: param for name, param in named_parameters(net).items() if param.grad_req != "null"}
+    return {name: trainer.learning_rate * param.lr_mult for name, param in trained.items()}
+
+
 def make_loss(experiment):
     """The cross-entropy of every image in a batch, labels smoothed if asked: outputs (N, classes), class indices (N,) -> (N,).
 

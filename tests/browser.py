@@ -18,8 +18,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
-def browser():
-    """A running Chromium; the test is skipped where there is none (`.ci/run` installs it where it can)."""
+def browser(*arguments):
+    """A running Chromium, with more arguments; the test is skipped where there is none (`.ci/run` installs it where it can)."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
@@ -27,7 +27,9 @@ def browser():
 
     with sync_playwright() as playwright:
         # Chromium refuses its own sandbox to root, who runs the tests in a container; the pages are our own.
-        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        running = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", *arguments]
+        )
         yield running
         running.close()
 
@@ -59,9 +61,14 @@ def take_picture(folder, path):
         page.evaluate("""() => { const top = document.getElementById("frozen-features").getBoundingClientRect().top;
             scrollBy({ top: top - 10, behavior: "instant" }) }""")
         page.wait_for_timeout(1500)  # the header follows
-        page.screenshot(path=path)
+        saved(page, path)
+
+
+def saved(page, path, colours=64):
+    """Write what the page shows as a small PNG."""
+    page.screenshot(path=path)
     with Image.open(path) as picture:
-        small = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+        small = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=colours)
     small.save(path, optimize=True)
 
 

@@ -32,6 +32,7 @@ ROOMS = (
     ("shared.parity",),
     ("shared.exercises",),
     ("shared.book",),
+    ("shared.webapp",),
     ("shared.command",),
 )
 # Two rooms on one floor: neither looks at the other.

@@ -5,7 +5,7 @@ import ast
 import pytest
 from helpers import ROOT
 
-PAIRED = ("adaptation", "data", "distributed", "nets", "strategies", "training")
+PAIRED = ("adaptation", "data", "distributed", "grad_cam", "nets", "strategies", "training")
 FRAMEWORKS = ("gluon", "torch")
 
 

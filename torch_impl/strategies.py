@@ -8,7 +8,7 @@ from torch import nn
 
 from shared.images.draws import dropout_mask
 from shared.strategies import rate_factor, stage_at
-from torch_impl.nets import freeze_features
+from torch_impl.nets import freeze_features, named_parameters
 
 
 def enter_phase(net, experiment, epoch, stage):
@@ -26,6 +26,12 @@ def set_rate(trainer, experiment, epoch, step, batches):
         factor = rate_factor(experiment.schedule, update, experiment.num_epochs * len(batches))
         for group in trainer.param_groups:
             group["lr"] = experiment.learning_rate * factor * group["multiple"]
+
+
+def get_rates(net, trainer):
+    """The rate that `trainer` gives every tensor that it trains now, {canonical name: rate}; what is frozen is left out."""
+    rates = {param: group["lr"] for group in trainer.param_groups for param in group["params"]}
+    return {name: rates[param] for name, param in named_parameters(net).items() if param.requires_grad}
 
 
 def make_loss(experiment):

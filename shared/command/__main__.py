@@ -9,6 +9,7 @@ from shared.command import (  # noqa: F401 (each adds its subcommands)
     exercise,
     export,
     look,
+    photograph,
     run,
     score,
     use,

@@ -17,6 +17,7 @@ from shared.command.options import (
     Draws,
     DrawsOption,
     LimitOption,
+    LogOption,
     OutOption,
     SourceOption,
     SplitOption,
@@ -31,9 +32,19 @@ from shared.runs.frameworks import FRAMEWORKS
 
 @app.command()
 def results(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="[FOLDER…]", help="Folders of runs, with what is below; default: --out.")
+    ] = None,
     out: OutOption = Path("runs"),
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     plot: Annotated[Path, typer.Option(help="Also draw test accuracy over epochs to this PNG.", **Unset)] = None,
+    html: Annotated[
+        Path,
+        typer.Option(help="Also write a page of all runs: tables, curves, confusion matrices, single images.", **Unset),
+    ] = None,
+    data: Annotated[
+        list[str], typer.Option(help="With --html: where images are that the runs were tested on.", **Unset)
+    ] = None,
 ):
     """Show the finished runs, the frameworks side by side; seeds are averaged. images/s and seeds: Gluon / PyTorch."""
     from shared.runs.record import read_runs
@@ -41,9 +52,31 @@ def results(
 
     if plot and plot.suffix.lower() != ".png":
         raise UserError(f"--plot {plot}: the picture is a PNG, so name it .png")
-    found = [r for r in read_runs(out) if r.status == "finished"] if out.is_dir() else []
+    if data and not html:
+        raise UserError("--data says where the images for --html are: give both, or none")
+    if html:
+        from shared.runs.results_page import plotly_script, write_page
+
+        if html.suffix.lower() not in (".html", ".htm"):
+            raise UserError(f"--html {html}: the page is HTML, so name it .html")
+        check_target(html)
+        plotly_script()  # asked before the runs are read
+    for folder in folders or ():
+        if not folder.is_dir():
+            raise UserError(f"no such folder: {folder}")
+    places = folders or [out]
+    every = {run.folder.resolve(): run for folder in places if folder.is_dir() for run in read_runs(folder)}
+    every = sorted(every.values(), key=lambda run: run.started)
+    named = ", ".join(map(str, places))
+    if html and every:
+        write_page(every, html, data or (), named if len(places) <= 3 else f"{len(places)} folders")
+        say(f"Page: {html} ({html.stat().st_size / 1e6:.1f} MB)")
+    found = [run for run in every if run.status == "finished"]
+    if not found and html and every:
+        say(f"None of {len(every)} runs is finished.")
+        return
     if not found:
-        raise UserError(f"no finished runs below {out}: make some with `hotdog run`, or name another --out")
+        raise UserError(f"no finished runs below {named}: make some with `hotdog run`, or name another folder")
     header, rows = results_table(found)
     if markdown:
         print(markdown_table(header, rows))
@@ -75,6 +108,7 @@ def parity(
     together: Annotated[
         bool, typer.Option("--together", help="Both frameworks at once, the cores shared out (thin networks).")
     ] = False,
+    log: LogOption = None,
     cluster: ClusterOption = None,
     record: Annotated[Path, typer.Option(help="Also write what every run said to this JSON.", **Unset)] = None,
     out: OutOption = Path("runs"),
@@ -103,6 +137,7 @@ def parity(
     preset = experiments.preset_of(network)
     chosen = [experiments.experiment(name, preset, num_epochs=epochs, size=size) for name in names or FAMILY]
     settings = {"limit": limit, "split": split, "device": device.value, "workers": workers, "out": out, "resume": True}
+    settings["log"] = log and log.value
     jobs = [
         Job(e, f, seed, data, source, draws.value, **settings)
         for seed in range(seeds)

@@ -37,6 +37,10 @@ class Draws(str, Enum):
     own = "own"
 
 
+class Log(str, Enum):
+    tensorboard = "tensorboard"
+
+
 DrawsOption = Annotated[
     Draws,
     typer.Option(
@@ -82,6 +86,10 @@ ClusterOption = Annotated[
         help="Have the runs made by the workers of this Dask scheduler (tcp://HOST:PORT), or of one that is started here.",
         show_default=False,
     ),
+]
+LogOption = Annotated[
+    Log,
+    typer.Option(help="Also write event files into the runs' folders, for TensorBoard to show.", show_default=False),
 ]
 Unset = {"show_default": False}
 

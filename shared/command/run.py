@@ -22,6 +22,7 @@ from shared.command.options import (
     Framework,
     FrameworkOption,
     LimitOption,
+    LogOption,
     OutOption,
     Precision,
     SeedOption,
@@ -72,6 +73,7 @@ def strategies(
     epochs: Annotated[int, typer.Option(**Unset)] = None,
     seed: SeedOption = (0,),
     device: DeviceOption = Device.auto,
+    log: LogOption = None,
     cluster: ClusterOption = None,
     out: OutOption = Path("runs"),
 ):
@@ -83,10 +85,10 @@ def strategies(
         return [experiments.experiment(name, preset, num_epochs=epochs) for name in names]
 
     say(f"Other ways to transfer on drawn images, in {' and '.join(NAMES[f] for f in framework.names)}")
-    sys.exit(on_drawings("strategies", chosen, framework, seed, Draws.shared, device, out, cluster))
+    sys.exit(on_drawings("strategies", chosen, framework, seed, Draws.shared, device, out, cluster, log))
 
 
-def on_drawings(name, chosen, framework, seed, draws, device, out, cluster=None) -> int:
+def on_drawings(name, chosen, framework, seed, draws, device, out, cluster=None, log=None) -> int:
     """Train what `chosen(preset)` gives on the drawn images, both frameworks at once, and show it. Returns the exit code.
 
     name: of the folder that is made below `out`.
@@ -95,20 +97,25 @@ def on_drawings(name, chosen, framework, seed, draws, device, out, cluster=None)
     from shared.files import new_folder
     from shared.images.folders import load_dataset
     from shared.networks.reading import load_source
+    from shared.runs.events import check_log
     from shared.runs.job import Job
     from shared.runs.record import read_runs
     from shared.runs.tables import epochs_table, sentences
 
     wanted = chosen(experiments.preset_of(load_source("mini")))
+    if log:
+        check_log()
     with progress_bar() as progress:
         load_dataset("mini", progress=progress)  # draws the images once, before two processes want them
     folder = new_folder(out, name)
     jobs = [
-        Job(e, f, s, "mini", "mini", draws.value, device=device.value, out=folder)
+        Job(e, f, s, "mini", "mini", draws.value, device=device.value, log=log and log.value, out=folder)
         for f in framework.names
         for e in wanted
         for s in seed
     ]
+    if log:
+        say(f"To watch: tensorboard --logdir {folder}")
     code = launch(jobs, together=True, cluster=cluster)
     found = [r for r in read_runs(folder) if r.status == "finished"]
     if found:
@@ -182,6 +189,7 @@ def run(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Train on where the loss explodes, instead of ending the run.")
     ] = False,
+    log: LogOption = None,
     cluster: ClusterOption = None,
     out: OutOption = Path("runs"),
 ):
@@ -237,6 +245,7 @@ def run(
         "workers": workers,
         "cache_mib": cache_mib,
         "devices": devices,
+        "log": log and log.value,
         "precision": precision.value,
         "out": out,
     }
@@ -254,6 +263,8 @@ def run(
         for done in finished.values():
             say(f"{done.folder} is finished already")
         jobs = [job for job in jobs if job not in finished]
+    if log:
+        say(f"To watch: tensorboard --logdir {out}")
     code = launch(jobs, report=True, cluster=cluster)
     say(f"Records are in {out}/; `hotdog results --out {out}` shows them side by side.")
     sys.exit(code)

@@ -14,6 +14,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from shared.parity.outcomes import Outcome
 from shared.parity.tost import estimate
+from shared.runs.together import gaps
 
 Pairs = list[tuple[Outcome, Outcome]]
 
@@ -51,7 +52,7 @@ def gap(a: Outcome, b: Outcome) -> float | None:
     """Mean |Δp| over the test images: half of the summed absolute difference, so that two classes count once."""
     if a.probabilities is None or b.probabilities is None:
         return None
-    return float(np.abs(a.probabilities[-1] - b.probabilities[-1]).sum(axis=-1).mean() / 2)
+    return float(gaps(a.probabilities[-1], b.probabilities[-1]).mean())
 
 
 def mcnemar_p(a: Outcome, b: Outcome) -> float:

@@ -16,6 +16,7 @@ from shared.networks.source import Source
 from shared.runs.best import EndOfTraining, best_epoch, keep, kept, mean_loss, remove_kept, stopped
 from shared.runs.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
 from shared.runs.devices import joined
+from shared.runs.events import Log
 from shared.runs.failures import explained
 from shared.runs.find import unfinished
 from shared.runs.frameworks import implementation, target_net
@@ -175,7 +176,7 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
     precision = contextlib.nullcontext()
     if job.precision != "fp32":
         precision = implementation(job.framework, "devices").low_precision(job.precision, net, device)
-    last = {}
+    last, log = {}, None
 
     def record(epoch: EpochMetrics):
         if devices:
@@ -191,6 +192,8 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
             probabilities.append(epoch.test_probabilities)
             write_epoch_probabilities(run.folder, epoch.test_labels, np.stack(probabilities))
         last["probabilities"], last["labels"] = epoch.test_probabilities, epoch.test_labels
+        if log:  # before it counts as recorded: what is redone is logged anew
+            log.epoch(epoch, nets.get_tensors(net), run.epochs[-1].get("test_loss"))
         run.save()
         on_epoch(epoch)
         if exploded(epoch.train_loss, len(dataset.classes)):
@@ -210,6 +213,10 @@ def _train(job, dataset, source, run, parts, device, watch, on_epoch, on_end, de
     with precision:
         if not stopped(experiment, run.epochs):
             with contextlib.suppress(EndOfTraining):
+                if job.log:
+                    log = Log(run.folder, experiment, done + 1 if done else 0, "held_out" if job.holdout else "test")
+                    get_rates = implementation(job.framework, "strategies").get_rates
+                    train_batches = log.watched(train_batches, lambda: get_rates(net, trainer))
                 training.train_fine_tuning(
                     net,
                     watch(train_batches),

@@ -14,6 +14,7 @@ from shared.images.splits import Dataset
 from shared.networks.reading import load_source
 from shared.networks.source import Source
 from shared.parts import check_parts, check_shared
+from shared.runs.events import check_log
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Job:
 
     data, source: as on the command line. draws: `shared` streams or each framework's `own` generators. limit, holdout, split: as
     `load_dataset` takes them. numbers_only: keep neither weights nor probabilities. keep_going: train on where the loss explodes.
+    cache_mib: main memory for decoded images and test batches; changes no number. log: `tensorboard` or None, shared.runs.events.
     cache_mib: main memory for decoded images and test batches; changes no number.
     precision: what the network computes in, one of PRECISIONS; anything but fp32 is PyTorch's alone.
     devices: how many share every batch, see shared.parts. resume: go on with an unfinished run of the same job where there is one.
@@ -43,6 +45,7 @@ class Job:
     numbers_only: bool = False
     keep_going: bool = False
     devices: int = 1
+    log: str | None = None
     precision: str = PRECISIONS[0]
     resume: bool = False
 
@@ -59,6 +62,8 @@ class Job:
     def check(self, dataset: Dataset, source: Source):
         """Raise UserError for what can be refused before anything is trained."""
         e = self.experiment
+        if self.log:
+            check_log()
         if (e.keep_best or e.patience) and not self.holdout:
             raise UserError(
                 "--keep-best and --patience choose an epoch by images that are held out, never by test images: give --holdout too"

@@ -14,6 +14,7 @@ GLUON_NETS, TORCH_NETS = "gluon_impl/nets.py", "torch_impl/nets.py"
 GLUON_DISTRIBUTED, TORCH_DISTRIBUTED = "gluon_impl/distributed.py", "torch_impl/distributed.py"
 GLUON_ADAPTATION, TORCH_ADAPTATION = "gluon_impl/adaptation.py", "torch_impl/adaptation.py"
 GLUON_TRAINING, TORCH_TRAINING = "gluon_impl/training.py", "torch_impl/training.py"
+GLUON_GRAD_CAM, TORCH_GRAD_CAM = "gluon_impl/grad_cam.py", "torch_impl/grad_cam.py"
 GLUON_STRATEGIES, TORCH_STRATEGIES = "gluon_impl/strategies.py", "torch_impl/strategies.py"
 RESNET_V2 = "torch_impl/resnet_v2.py"
 SHARED_STRATEGIES = "shared/strategies.py"
@@ -239,6 +240,56 @@ FAULTS = (
     fault(
         "no gradient through the shortcuts", RESNET_V2, 5, "is the first that differs",
         "self.downsample(Y)", "self.downsample(Y.detach())",
+    ),
+    # gradients of activations
+    fault(
+        "what speaks against a class kept in its map", GLUON_GRAD_CAM, 5, "gluon: maps of the last stage by hand",
+        "npx.relu((weights * maps).sum(axis=1))", "(weights * maps).sum(axis=1)",
+    ),
+    fault(
+        "gradients averaged over channels, not over pixels", TORCH_GRAD_CAM, 5, "torch: maps of the last stage by hand",
+        "gradient.mean(dim=(2, 3), keepdim=True)", "gradient.mean(dim=1, keepdim=True)",
+    ),
+    fault(
+        "largest gradient in place of the mean", GLUON_GRAD_CAM, 5, "gluon: maps of the last stage by hand",
+        ".mean(axis=(2, 3), keepdims=True)", ".max(axis=(2, 3), keepdims=True)",
+    ),
+    fault(
+        "ReLU before the sum over the channels", TORCH_GRAD_CAM, 5, "torch: maps of the last stage by hand",
+        "(weights * maps).sum(dim=1).relu()", "(weights * maps).relu().sum(dim=1)",
+    ),
+    fault(
+        "maps of the stage below", TORCH_GRAD_CAM, 5, "has shape",
+        "stages[stage - 1] + 1", "stages[max(stage - 2, 0)] + 1",
+    ),
+    fault(
+        "maps of the first class whatever is asked for", TORCH_GRAD_CAM, 5, "maps of the last stage by hand: stage 4, class 1",
+        "[:, class_index]", "[:, 0]",
+    ),
+    fault(
+        "gradient of the probability, not of the score", TORCH_GRAD_CAM, 5, "torch: maps of the last stage by hand",
+        "net.output(_through(above, maps.requires_grad_()))[", "net.output(_through(above, maps.requires_grad_())).softmax(dim=1)[",
+    ),
+    fault(
+        "feature maps normalised by the batch", GLUON_GRAD_CAM, 5, "gluon: maps of the last stage by hand",
+        "autograd.pause(train_mode=False)", "autograd.pause(train_mode=True)",
+    ),
+    fault(
+        "statistics moved by a map", TORCH_GRAD_CAM, 5, "torch: what a map must not change: features.bn0.running_mean",
+        "    net.eval()\n", "",
+    ),
+    fault(
+        "network left in evaluation mode", TORCH_GRAD_CAM, 5, "torch: what a map must not change: mode of ",
+        "module.training = mode", "pass",
+    ),
+    fault(
+        "parameters' gradients overwritten by a map", GLUON_GRAD_CAM, 5, "gluon: what a map must not change: gradient of",
+        "    (gradient,) = autograd.grad(score, maps, train_mode=False)",
+        "    score.backward(train_mode=False)\n    gradient = maps.grad.as_nd_ndarray()",
+    ),
+    fault(
+        "a map's gradients added to the parameters'", TORCH_GRAD_CAM, 5, "torch: what a map must not change: gradient of",
+        "    (gradient,) = torch.autograd.grad(score, maps)", "    score.backward()\n    gradient = maps.grad",
     ),
     # effective rates
     fault(

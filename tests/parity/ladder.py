@@ -14,6 +14,7 @@ from .rungs import r01_shared_draws as shared_draws
 from .rungs import r02_tensors as tensors
 from .rungs import r03_activations as activations
 from .rungs import r04_loss as loss
+from .rungs import r05_class_activation as class_activation
 from .rungs import r05_gradients as gradients
 from .rungs import r06_effective_rates as effective_rates
 from .rungs import r07_one_step as one_step
@@ -82,7 +83,7 @@ class Climb:
                 lambda: loss.check_reported_accuracies(scene, "frozen", steps=2, must_fall=False),
                 lambda: loss.check_reported_accuracies(scene, must_fall=False),
             ],
-            5: [lambda: gradients.check_gradients(scene)],
+            5: [lambda: gradients.check_gradients(scene), lambda: class_activation.check_maps(scene)],
             6: [lambda name=name: effective_rates.check_effective_rates(scene, name) for name in names],
             7: [
                 *(lambda name=name: one_step.check_one_step(scene, name) for name in names),

@@ -11,10 +11,12 @@ from mxnet import npx
 import gluon_impl.adaptation
 import gluon_impl.data
 import gluon_impl.devices
+import gluon_impl.grad_cam
 import gluon_impl.nets
 import gluon_impl.training
 import torch_impl.adaptation
 import torch_impl.data
+import torch_impl.grad_cam
 import torch_impl.nets
 import torch_impl.training
 from shared.experiments import EXPERIMENTS, STRATEGIES, Experiment
@@ -28,6 +30,7 @@ npx.set_np()
 
 DATA = {"gluon": gluon_impl.data, "torch": torch_impl.data}
 NETS = {"gluon": gluon_impl.nets, "torch": torch_impl.nets}
+GRAD_CAM = {"gluon": gluon_impl.grad_cam, "torch": torch_impl.grad_cam}
 ADAPTATION = {"gluon": gluon_impl.adaptation, "torch": torch_impl.adaptation}
 TRAINING = {"gluon": gluon_impl.training, "torch": torch_impl.training}
 

@@ -8,7 +8,7 @@ from helpers import THIN, random_source
 
 from shared.networks.architecture import Architecture
 
-from .ladder import activations, gradients, loss, pixels, random_views, shared_draws, tensors
+from .ladder import activations, class_activation, gradients, loss, pixels, random_views, shared_draws, tensors
 
 # At 48, 80, 160 and 192 the resized side and the crop differ by an odd number.
 SIZES = [32, 48, 64, 80, 128, 160, 192, 224]
@@ -126,3 +126,7 @@ def test_rung_4_reported_test_accuracies(scene, keep):
 
 def test_rung_5_gradients(scene, name, keep):
     keep(gradients.check_gradients(scene, name))
+
+
+def test_rung_5_class_activation_maps(scene, keep):
+    keep(class_activation.check_maps(scene))
