@@ -24,3 +24,10 @@ def test_a_rate_whose_runs_swing_is_not_taken():
 def test_the_table_marks_one_rate_of_every_experiment():
     lines = [line for line in sweep.table().splitlines() if line.endswith("| taken |")]
     assert len(lines) == len(TRIED)
+
+
+def test_adamws_rate_on_the_drawings_is_the_one_that_the_sweep_chose():
+    rates = sweep.tried("sweep-mini")["adamw"]
+    assert sweep.chosen(rates).rate == experiment("adamw", "mini").learning_rate
+    assert len(rates) >= 3 and all(one.seeds >= 3 for one in rates)
+    assert rates[0].rate < sweep.chosen(rates).rate < rates[-1].rate  # not at an end of what was tried
