@@ -62,7 +62,8 @@ def hidden(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("storage", [pytest.param("shared", marks=pytest.mark.slow), "apart"])
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", ["shared", "apart"])
 def test_cancel_leaves_what_is_finished_and_nowhere_else(storage, here, images, thin_file, hidden):
     """The client is gone, its run is finished: without shared storage the worker has what it made, and nobody else does."""
     out = hidden / "runs"

@@ -12,6 +12,15 @@ from loopback import PATIENCE, until
 
 from shared.runs.record import read_runs
 
+# A shell that starts the tests in the background has them ignore SIGINT, and what they start inherits that.
+LISTENING = """import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from shared.command.__main__ import main
+sys.argv = ["hotdog", *sys.argv[1:]]
+if __name__ == "__main__":
+    main()
+"""
+
 
 @pytest.fixture
 def local(images, thin_file, tmp_path):
@@ -20,7 +29,7 @@ def local(images, thin_file, tmp_path):
 
     def start(*more):
         command = ["run", "finetune", "--size", 32, "--batch-size", 5, "--data", images, "--source", thin_file, *more]
-        command = [sys.executable, "-m", "shared.command", *command, "--cluster", "local", "--out", tmp_path / "runs"]
+        command = [sys.executable, "-c", LISTENING, *command, "--cluster", "local", "--out", tmp_path / "runs"]
         with open(tmp_path / "log", "w") as log:
             env = {**os.environ, "PYTHONPATH": str(ROOT)}
             processes.append(subprocess.Popen(list(map(str, command)), env=env, stdout=log, stderr=log))

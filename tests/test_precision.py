@@ -1,16 +1,16 @@
 """`--precision`: opt-in, PyTorch's alone, what it changes and what it leaves."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from helpers import hotdog
 
 from shared.errors import UserError
 from shared.experiments import experiment
 from shared.networks.architecture import Architecture
+from shared.runs.execute import execute
+from shared.runs.find import completed_runs
 from shared.runs.job import Job
+from shared.runs.tables import results_table
 from torch_impl import devices, nets, training
 from torch_impl.devices import check_precision, low_precision
 
@@ -100,12 +100,15 @@ def test_a_job_knows_its_precision():
 
 @pytest.mark.skipif(not WITH_UNITS, reason=NO_UNITS)
 def test_a_run_in_bf16_is_recorded_as_one_and_is_no_twin_of_others(tmp_path):
-    common = f"run finetune --limit 40 --epochs 1 --device cpu --out {tmp_path} --framework".split()
-    for options in (["torch"], ["torch", "--precision", "bf16"]):
-        hotdog(*common, *options)
-    exact, low = [json.loads(p.read_text()) for p in sorted(tmp_path.glob("*/run.json"))]
-    assert [r["device"]["precision"] for r in (exact, low)] == ["fp32", "bf16"]
-    assert exact["epochs"][1]["train_loss"] != low["epochs"][1]["train_loss"]
-    assert exact["epochs"][1]["train_loss"] == pytest.approx(low["epochs"][1]["train_loss"], abs=0.05)
-    shown = hotdog("results", "--out", str(tmp_path)).stdout
-    assert "finetune in bf16" in shown
+    plan = experiment("finetune", "mini", num_epochs=1)
+    jobs = [
+        Job(plan, "torch", 0, "mini", "mini", limit=40, device="cpu", out=tmp_path, precision=p)
+        for p in ("fp32", "bf16")
+    ]
+    dataset, source = jobs[0].load()
+    exact, low = (execute(job, dataset, source) for job in jobs)
+    assert [run.device["precision"] for run in (exact, low)] == ["fp32", "bf16"]
+    assert exact.epochs[1]["train_loss"] != low.epochs[1]["train_loss"]
+    assert exact.epochs[1]["train_loss"] == pytest.approx(low.epochs[1]["train_loss"], abs=0.05)
+    assert completed_runs(jobs, [exact, low], dataset, source) == dict(zip(jobs, (exact, low), strict=True))
+    assert [row[0] for row in results_table([exact, low])[1]] == ["finetune", "finetune in bf16"]

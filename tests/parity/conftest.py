@@ -55,6 +55,12 @@ def pytest_generate_tests(metafunc):
     elif "name" in metafunc.fixturenames:
         pairs = [(s, n) for s in scenes for n in CHAPTER if s not in BOTTLENECKS or n in ("finetune", "scratch")]
         ids = [f"{scene}, {device}-{name}" for scene, name in pairs]
+        # Many steps of a whole ResNet-18 take twenty seconds: by default in one experiment only.
+        long = metafunc.function.__name__ == "test_rung_8_trajectory"
+        pairs = [
+            pytest.param(s, n, marks=[pytest.mark.slow] if long and s == "real" and n != "finetune" else [])
+            for s, n in pairs
+        ]
         metafunc.parametrize(("scene", "name"), pairs, indirect=["scene"], ids=ids, scope="session")
     else:
         metafunc.parametrize("scene", scenes, indirect=True, ids=[f"{s}, {device}" for s in scenes], scope="session")
