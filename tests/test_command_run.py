@@ -103,7 +103,9 @@ POOR = {
 }
 
 
-@pytest.mark.parametrize("what", POOR)
+@pytest.mark.parametrize(
+    "what", [pytest.param(w, marks=[pytest.mark.slow] * (i in (1, 2))) for i, w in enumerate(POOR)]
+)
 def test_no_console_stops_a_run(what, images, thin_file, tmp_path):
     after, environment = POOR[what]
     arguments = ["run", "finetune", "--framework", "torch", "--data", images, "--source", thin_file, *SHORT]

@@ -66,8 +66,9 @@ def bench_of(material, folder, trained):
     )  # fmt: skip
 
 
-# Exercise 5 trains more than all others together; what it says of its numbers is tried in test_exercises_answers.py.
-@pytest.mark.parametrize("number", [pytest.param(n, marks=[pytest.mark.slow] * (n == 5)) for n in EXERCISES])
+# Exercise 5 trains more than all others together, 1 and 2 more than the rest; what they say of their numbers is tried in
+# test_exercises_answers.py.
+@pytest.mark.parametrize("number", [pytest.param(n, marks=[pytest.mark.slow] * (n in (1, 2, 5))) for n in EXERCISES])
 def test_an_exercise_trains_once_and_says_the_same_from_its_records(number, material, tmp_path, monkeypatch):
     monkeypatch.setattr(strategy, "SIZES", (8, 1000))
     trained = []

@@ -173,6 +173,7 @@ net.save_parameters("mine.params")
     check_the_way("mine.params", tmp_path)
 
 
+@pytest.mark.slow
 def test_from_names_as_timm_has_them_to_plain_torchvision(tmp_path):
     """timm's ResNets have torchvision's names, counters included, in .safetensors."""
     script = """
