@@ -10,6 +10,7 @@ os.environ.pop("COLUMNS", None)
 
 import counts
 import pytest
+from benchmarks.namespaces import REFUSED, refused
 from helpers import THIN, random_tensors, write_images
 from parity import ledger
 from safetensors.numpy import save_file
@@ -57,6 +58,13 @@ def cache(tmp_path, monkeypatch):
     """An empty cache folder."""
     monkeypatch.setenv("HOTDOG_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def own_namespaces():
+    """For tests with a network or mounts of their own, which need a system that gives them to everybody."""
+    if refused():
+        pytest.skip(REFUSED)
 
 
 @pytest.fixture(scope="session")

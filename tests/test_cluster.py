@@ -16,7 +16,7 @@ from shared.errors import UserError
 from shared.experiments import experiment
 from shared.images.folders import load_dataset
 from shared.networks.reading import load_source
-from shared.runs import cluster, portable, worker
+from shared.runs import cluster, portable, scheduler, worker
 from shared.runs.checkpoint import write_checkpoint
 from shared.runs.execute import execute
 from shared.runs.frameworks import FRAMEWORKS
@@ -55,7 +55,7 @@ def test_killed_worker_late_worker_and_a_client_that_comes_back(here, images, th
     until(lambda: not worker._exists(killed.process), "the end of what the worker had started")
     again = here.client(*order)
     assert again.wait(PATIENCE) == 0, here.log_of(again)
-    with cluster.connected(here.address) as client:
+    with scheduler.connected(here.address) as client:
         assert cluster.jobs_on(client) == {}  # nor of what came to its end while nobody asked
     found = read_runs(out)
     assert sorted((r.framework, r.seed, r.status) for r in found) == [
@@ -88,7 +88,7 @@ def test_a_worker_without_images_weights_and_storage_is_sent_them_once(here, thi
     monkeypatch.setattr(cluster, "packed_images", lambda what: packed.append(what) or portable.packed_images(what))
     if not here.workers:
         here.worker()
-    with cluster.connected(here.address) as client:
+    with scheduler.connected(here.address) as client:
         code = cluster.run_on_cluster(client, "run", jobs, dataset, source, lambda line, error: lines.append(line))
         assert cluster.jobs_on(client) == {}
         assert {tuple(line[2:4]) for line in cluster.workers_of(client)[1]} == {("Gluon, PyTorch", "1")}
@@ -215,8 +215,8 @@ def test_a_worker_offers_what_is_installed(monkeypatch):
 
 def test_without_dask_or_a_scheduler_it_is_one_line(monkeypatch):
     for address in ("nonsense://x", "here", "tcp://127.0.0.1:1", "127.0.0.1:1", "tcp://127.0.0.1:99999"):
-        with pytest.raises(UserError, match=f"no Dask scheduler answers at {address} "), cluster.connected(address):
+        with pytest.raises(UserError, match=f"no Dask scheduler answers at {address} "), scheduler.connected(address):
             pass
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UserError, match=r"needs Dask: uv sync --extra cluster"), cluster.connected("local"):
+    with pytest.raises(UserError, match=r"needs Dask: uv sync --extra cluster"), scheduler.connected("local"):
         pass

@@ -26,7 +26,7 @@ def certified(tmp_path):
         signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2")
         openssl("x509", "-req", "-in", "request.pem", *signed, "-out", "cert.pem")
     except FileNotFoundError:
-        pytest.skip("there is no openssl")
+        pytest.skip("there is no openssl to make certificates with: apt-get install openssl")
     settings = "\n".join(line for line in RECIPE.splitlines() if "dask scheduler" not in line)
     shown = subprocess.run(["bash", "-c", f"{settings}\nenv"], cwd=tmp_path, check=True, capture_output=True, text=True)
     names = dict(line.split("=", 1) for line in shown.stdout.splitlines() if line.startswith("DASK_"))

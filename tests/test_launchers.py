@@ -58,7 +58,6 @@ def workers_at(address, wanted):
 
 
 def test_slurm_starts_workers_that_say_what_they_have(tmp_path):
-    pytest.importorskip("dask_jobqueue")
     for name, text in (("sbatch", SBATCH), ("scancel", "#!/bin/sh\n")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -72,10 +71,9 @@ def test_slurm_starts_workers_that_say_what_they_have(tmp_path):
 @pytest.fixture
 def loopback(tmp_path):
     """An SSH server on loopback, with keys of its own; the HOME in which `ssh loopback` reaches it."""
-    pytest.importorskip("asyncssh")
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
     if not sshd:
-        pytest.skip("there is no sshd: apt-get install openssh-server")
+        pytest.skip("there is no SSH server to be reached by: apt-get install openssh-server")
     if os.getuid() == 0:
         os.makedirs("/run/sshd", exist_ok=True)  # where sshd, run by root, wants to go
     keys = tmp_path / ".ssh"
@@ -119,7 +117,8 @@ def without_nulls(value):
 def test_kubernetes_would_be_given_workers_with_the_preload(monkeypatch, capsys):
     """What the recipe asks for, held against the operator's own description of what it takes."""
     operator = pytest.importorskip(
-        "dask_kubernetes.operator", reason="uv run --with dask-kubernetes==2026.3.0 pytest …"
+        "dask_kubernetes.operator",
+        reason="dask-kubernetes is needed for this recipe alone and not among the pins: uv run --with dask-kubernetes==2026.3.0 …",
     )
     import runpy
     from pathlib import Path

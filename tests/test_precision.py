@@ -16,7 +16,7 @@ from torch_impl.devices import check_precision, low_precision
 
 CPU = torch.device("cpu")
 WITH_UNITS = devices._computes_bf16(torch, CPU)
-NO_UNITS = "this processor has no bf16 units"
+NO_UNITS = "this processor has no bf16 units, and --precision bf16 is refused without"
 
 
 @pytest.fixture

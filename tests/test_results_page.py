@@ -13,8 +13,9 @@ from made_runs import CLASSES, record, said
 from shared.errors import UserError
 from shared.images.folders import load_dataset
 from shared.runs import results_page, together
+from shared.runs.contrast import luminance, readable, rgb_of
 from shared.runs.record import read_runs
-from shared.runs.results_page import page_text, readable, write_page
+from shared.runs.results_page import page_text, write_page
 from shared.runs.tables import grouped
 from shared.runs.thumbnails import Pictures
 
@@ -283,7 +284,7 @@ def test_pictures_are_found_by_fingerprint_only(tmp_path, monkeypatch, cache):
 
 def test_colours_can_be_seen_on_both_backgrounds():
     def contrast(a, b):
-        one, other = sorted((results_page._luminance(results_page._rgb(c)) for c in (a, b)), reverse=True)
+        one, other = sorted((luminance(rgb_of(c)) for c in (a, b)), reverse=True)
         return (one + 0.05) / (other + 0.05)
 
     assert contrast("#000000", "#ffffff") == pytest.approx(21) and contrast("#777777", "#ffffff") == pytest.approx(

@@ -114,9 +114,7 @@ def test_gaps_are_those_of_a_worker():
 
 
 @pytest.mark.slow  # a minute, most of it the start of two dozen processes
-def test_a_small_round_is_measured_and_goes_on_where_it_stopped(tmp_path):
-    if subprocess.run(["unshare", "--map-root-user", "--net", "--mount", "true"], capture_output=True).returncode:
-        pytest.skip("this system gives no namespaces")
+def test_a_small_round_is_measured_and_goes_on_where_it_stopped(tmp_path, own_namespaces):
     out = tmp_path / "scale.json"
     command = [sys.executable, "-m", "tests.benchmarks.scale", "--rounds", "1", "--runs", "3", "--steps", "1"]
     for only in ("runs, 1", "gloo, 2"):
@@ -135,7 +133,7 @@ def test_a_small_round_is_measured_and_goes_on_where_it_stopped(tmp_path):
     assert 1 < two["bytes"] / two["gradient_bytes"] / 2 < 1.1
 
 
-def test_a_network_of_its_own_counts_our_bytes(tmp_path):
+def test_a_network_of_its_own_counts_our_bytes(own_namespaces):
     code = """
 import socket
 from tests.benchmarks import namespaces
@@ -148,10 +146,7 @@ with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(
     while other.recv(1 << 20): pass
 print(namespaces.bytes_sent() - before)
 """
-    unshare = ["unshare", "--map-root-user", "--net", "--mount"]
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
-        pytest.skip("this system gives no namespaces")
-    done = subprocess.run([*unshare, sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*namespaces.UNSHARE, sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert 100_000 < int(done.stdout) < 110_000
     assert namespaces.without(["/a b"], ["true"])[-2:] == ["sh", "true"]

@@ -66,6 +66,7 @@ def parameters_of_layers(side: int = 224) -> str:
         "bn0.bias",
     )  # v2's first batch normalisation has none in Gluon
     trained = {name: shape for name, shape in shapes.items() if not name.endswith(never)}
+    few, every = 2 * shapes["output.weight"][1] + 2, sum(prod(shape) for shape in trained.values())
     first = shapes["features.conv1.weight"]
     channels = first[0]
     inputs, outputs = 3 * side * side, channels * (side // 2) ** 2
@@ -73,8 +74,12 @@ def parameters_of_layers(side: int = 224) -> str:
     rows = [
         [f"first convolution, {first[2]} × {first[3]}, {first[1]} → {channels} channels", f"{prod(first):,}"],
         [f"a fully connected layer between the same numbers, {inputs:,} → {outputs:,}", f"{inputs * outputs:,}"],
-        [f"all of `{architecture.name}`", f"{sum(prod(shape) for shape in trained.values()):,}"],
+        [f"all of `{architecture.name}`", f"{every:,}"],
         [f"of these its only fully connected layer, the output of {architecture.classes:,} classes", f"{head:,}"],
-        ["the output layer that fine-tuning puts in its place, two classes", f"{2 * shapes['output.weight'][1] + 2:,}"],
+        ["the output layer that fine-tuning puts in its place, two classes", f"{few:,}"],
     ]
-    return markdown_table([f"layer, at {side} pixels", "numbers to learn"], rows)
+    said = (
+        f"The last line is why *freezing* can work with few images: it leaves {few:,} of {every / 1e6:.0f} million "
+        "numbers to decide. Fine-tuning moves all of them, but only a little, from where they were."
+    )
+    return f"{markdown_table([f'layer, at {side} pixels', 'numbers to learn'], rows)}\n\n{said}"

@@ -16,7 +16,8 @@ def cluster(
     ] = False,
 ):
     """Show a Dask cluster's workers and the jobs it was given with --cluster, or stop those."""
-    from shared.runs.cluster import cancel_all, connected, jobs_on, workers_of
+    from shared.runs.cluster import cancel_all, jobs_on, workers_of
+    from shared.runs.scheduler import connected
     from shared.runs.tables import plural
 
     with connected(address) as client:

@@ -27,7 +27,8 @@ def launch(jobs: list[Job], together: bool = False, report: bool = False, cluste
 
 def launch_on_cluster(address: str, work: str, jobs: list[Job]) -> int:
     """Have a cluster carry out `jobs`, all on the same images and source network, see `run_on_cluster`. Returns the exit code."""
-    from shared.runs.cluster import connected, interrupted_line, run_on_cluster
+    from shared.runs.cluster import run_on_cluster
+    from shared.runs.scheduler import connected, interrupted_line
 
     dataset, source = jobs[0].load()
     try:

@@ -12,19 +12,18 @@ import numpy as np
 
 from shared.errors import UserError, printable
 from shared.files import write_text
-from shared.runs.answers import FEW, measures, most_confident_errors
+from shared.runs.contrast import readable, rgb_of
 from shared.runs.figures import COLOURS
 from shared.runs.frameworks import FRAMEWORKS, NAMES
 from shared.runs.liveness import now, state
 from shared.runs.record import Run
+from shared.runs.results_section import section_of
 from shared.runs.tables import grouped, mean, plural, results_table, sentences, show, where_they_ran
 from shared.runs.thumbnails import Pictures
-from shared.runs.together import CURVES, Group, curve, groups_of, in_the_mean, pairs_of, said_by
+from shared.runs.together import CURVES, curve, groups_of, in_the_mean
 from shared.version import DISTRIBUTION, VERSION
 
 PAGE = Path(__file__).parent / "page"
-CARDS = 12  # images that are shown of each experiment: its mistakes, and where the frameworks differ
-POINTS = 2000  # images in one figure
 DARK, LIGHT = "#16181d", "#ffffff"  # the page's backgrounds, as in page/results.css
 
 
@@ -58,7 +57,7 @@ def page_text(found: list[Run], script: str, pictures: Pictures, title: str = "r
     groups = groups_of(found)
     finished = [run for group in groups for run in group.all if run.status == "finished"]
     told = dict(zip(map(_key, grouped(finished)), sentences(finished), strict=True))
-    sections = [_section(i, group, pictures, told.get(group.all[0].key())) for i, group in enumerate(groups)]
+    sections = [section_of(i, group, pictures, told.get(group.all[0].key())) for i, group in enumerate(groups)]
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=lambda v: printable(v) if type(v) is str else v
     )
@@ -154,30 +153,7 @@ def _run_row(run, label):
     }
 
 
-# --- curves ---
-
-
-def _curves_table(group):
-    """Header and rows, an epoch each: what a group's curves show; None where no run has come anywhere."""
-    chosen = {NAMES[f]: in_the_mean(group.runs[f]) for f in FRAMEWORKS}
-    named = [
-        (f"{name}, {key.replace('_', ' ')}", curve(some, key))
-        for key in CURVES
-        for name, some in chosen.items()
-        if some
-    ]
-    named = [(name, values) for name, values in named if values]
-    if not named:
-        return None
-    rows = [
-        [_with_spread(means[i], spreads[i]) if i < len(means) else "–" for _, (means, spreads) in named]
-        for i in range(max(len(means) for _, (means, _) in named))
-    ]
-    return ["epoch", *(name for name, _ in named)], rows
-
-
-def _with_spread(value, spread):
-    return show(value) + ("" if spread is None else f" ± {show(spread)}")
+# --- curves, which the script draws ---
 
 
 def _figures(groups, sections):
@@ -214,167 +190,8 @@ def _colours(groups):
     for number in range(len(groups)):
         if colours[number] is None:
             free = [one for one in COLOURS.values() if one not in used] or [*COLOURS.values()][number % len(COLOURS) :]
-            colours[number] = max(free, key=lambda c: min((np.abs(_rgb(c) - _rgb(u)).sum() for u in used), default=0))
+            colours[number] = max(
+                free, key=lambda c: min((np.abs(rgb_of(c) - rgb_of(u)).sum() for u in used), default=0)
+            )
             used.add(colours[number])
     return [[readable(one, LIGHT), readable(one, DARK)] for one in colours]
-
-
-def readable(colour: str, background: str, least: float = 4.0) -> str:
-    """`colour` (#rrggbb) moved away from `background` until their contrast is `least` to 1 (WCAG 2 asks for 3)."""
-    rgb, target = _rgb(colour), 0.0 if _luminance(_rgb(background)) > 0.5 else 1.0
-    for _ in range(50):
-        lighter, darker = sorted((_luminance(rgb), _luminance(_rgb(background))), reverse=True)
-        if (lighter + 0.05) / (darker + 0.05) >= least:
-            break
-        rgb = rgb + (target - rgb) * 0.06
-    return "#" + "".join(f"{round(255 * value):02x}" for value in rgb)
-
-
-def _rgb(colour):
-    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-
-
-def _luminance(rgb):
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-# --- one experiment ---
-
-
-def _section(number, group: Group, pictures: Pictures, sentence) -> dict:
-    """All that the page says of one group."""
-    said = said_by(group)
-    every = [one for f in FRAMEWORKS for one in said[f]]
-    pairs = pairs_of(said)
-    some = group.all[0]
-    return {
-        "number": number,
-        "label": group.label,
-        "sentence": sentence,
-        "facts": _facts(some),
-        "curves": _curves_table(group),
-        "unfinished": [(run, state(run)) for run in group.all if run.status != "finished"],
-        "classes": some.dataset["classes"],
-        "matrices": [_matrix(NAMES[f], said[f]) for f in FRAMEWORKS if said[f]],
-        "mistakes": _mistakes(every, pictures),
-        "pairs": [_pair_row(pair) for pair in pairs],
-        "differences": _differences(pairs, pictures),
-        "scatter": _scatter(pairs),
-        "pictures": not every or pictures.tested(some) is not None,
-    }
-
-
-def _facts(run):
-    e, data = run.experiment, run.dataset
-    row = [("output row", f"{run.source['row']} ({run.source['row_label']})")] if run.source["row"] is not None else []
-    return [
-        (
-            "images",
-            f"{data['name']}: {data['train']} to train on, {data['test']} to test on, from {data['tested_on']}/",
-        ),
-        ("source network", f"{run.source['name']}, {run.source['architecture']}"),
-        ("learning rate", f"{e['learning_rate']:g}, output layer × {e['head_lr_mult']:g}"),
-        ("epochs, batch, crop", f"{e['num_epochs']}, {e['batch_size']}, {e['size']} px"),
-        ("random draws", run.draws),
-        *row,
-    ]
-
-
-def _matrix(name, said):
-    """The confusion matrix of a framework's runs together, shares and counts; of many classes what is confused most."""
-    classes = said[0].run.dataset["classes"]
-    matrices, _, areas = zip(*(measures(one.labels, one.predicted, one.p) for one in said), strict=True)
-    counts = np.sum(matrices, axis=0)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    found = {"name": name, "runs": len(said), "area": mean(areas)}
-    if len(classes) <= FEW:
-        cells = [list(zip(s, c, strict=True)) for s, c in zip(shares.tolist(), counts.tolist(), strict=True)]
-        return found | {"rows": list(zip(classes, cells, strict=True))}
-    confused = counts * (1 - np.eye(len(classes), dtype=counts.dtype))
-    worst = [divmod(int(i), len(classes)) for i in np.argsort(-confused, axis=None, kind="stable")[:FEW]]
-    return found | {"worst": [(classes[i], classes[j], int(confused[i, j])) for i, j in worst if confused[i, j]]}
-
-
-def _mistakes(said, pictures):
-    """The images that the runs together, by their mean probabilities, get wrong most surely."""
-    if not said:
-        return None
-    p, labels = np.mean([one.p for one in said], axis=0), said[0].labels
-    predicted = p.argmax(axis=1)
-    chosen = most_confident_errors(labels, predicted, p, CARDS)
-    return {
-        "wrong": int((predicted != labels).sum()),
-        "of": len(labels),
-        "runs": len(said),
-        "cards": [_card(said, int(i), pictures) for i in chosen],
-    }
-
-
-def _card(said, i, pictures):
-    """What some runs say of the image at position i."""
-    first = said[0]
-    classes = first.run.dataset["classes"]
-    lines = []
-    for f in FRAMEWORKS:
-        some = [one for one in said if one.run.framework == f]
-        if some:
-            p = np.mean([one.p[i] for one in some], axis=0)
-            called = classes[int(p.argmax())]
-            lines.append(
-                {"framework": f, "called": called, "p": float(p.max()), "right": called == classes[first.labels[i]]}
-            )
-    name = first.names[i]
-    return {
-        "name": name,
-        "is": classes[first.labels[i]],
-        "lines": lines,
-        "picture": pictures.thumbnail(first.run, name),
-    }
-
-
-# --- where the frameworks differ ---
-
-
-def _pair_row(pair):
-    largest = int(pair.gaps.argmax())
-    return {
-        "seed": pair.gluon.run.seed,
-        "differ": int(pair.differ.sum()),
-        "of": len(pair.gaps),
-        "same": float(1 - pair.differ.mean()),
-        "mean": float(pair.gaps.mean()),
-        "largest": float(pair.gaps[largest]),
-        "image": pair.gluon.names[largest],
-    }
-
-
-def _differences(pairs, pictures):
-    """The images in which the runs of a pair differ most, of all seeds: other labels first, then by |Δp|."""
-    ranked = sorted(
-        (not pair.differ[i], -pair.gaps[i], pair.gluon.run.seed, int(i), number)
-        for number, pair in enumerate(pairs)
-        for i in pair.ranked()[:CARDS]
-    )
-    cards = []
-    for same, gap, seed, i, number in ranked[:CARDS]:
-        card = _card([pairs[number].gluon, pairs[number].torch], i, pictures)
-        cards.append(card | {"gap": -float(gap), "seed": seed, "differ": not same})
-    return cards
-
-
-def _scatter(pairs):
-    """Of each image the probability of its class in Gluon and in PyTorch; where there are many, of the most different ones."""
-    if not pairs:
-        return None
-    names, points = pairs[0].gluon.names, []
-    for pair in pairs:
-        rows = np.arange(len(pair.gaps))
-        x, y = pair.gluon.p[rows, pair.gluon.labels], pair.torch.p[rows, pair.torch.labels]
-        points += zip(pair.gaps, x, y, [pair.gluon.run.seed] * len(rows), rows, pair.differ, strict=True)
-    kept = sorted(points, key=lambda point: -point[0])[:POINTS]
-    return {
-        "names": tuple(names),
-        "points": [[round(float(x), 4), round(float(y), 4), seed, int(i), int(d)] for _, x, y, seed, i, d in kept],
-        "of": len(points),
-    }

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from .turns import NoMoreTurns, Turns
@@ -102,7 +101,7 @@ def prepared(request):
     framework = request["framework"]
     data, nets, training = (implementation(framework, name) for name in ("data", "nets", "training"))
     name = "finetune" if request["work"] == "evaluation" else request["work"]
-    plan = experiment(name, size=request["size"], batch_size=request["batch"], num_epochs=100_000, learning_rate=1e-4)
+    plan = experiment(name, size=request["size"], batch_size=request["batch"], num_epochs=1, learning_rate=1e-4)
     split = load_dataset(request["images"]).train
     device, _ = training.choose_device()
     training.seed_everything(0)
@@ -129,7 +128,7 @@ def ours(request, turns):
 
         low = low_precision("bf16", net, device)
     with low:
-        training.train_fine_tuning(net, Endless(batches), one, replace(plan, num_epochs=1), device, lambda epoch: None)
+        training.train_fine_tuning(net, Endless(batches), one, plan, device, lambda epoch: None)
 
 
 class Endless:

@@ -18,14 +18,20 @@ from pathlib import Path
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # from linux/sockios.h and linux/if.h
 
 
+UNSHARE = ["unshare", "--map-root-user", "--net", "--mount"]
+REFUSED = f"this needs Linux's user namespaces ({' '.join(UNSHARE)}), which this system refuses, as many containers do"
+
+
+def refused() -> bool:
+    """Whether this system gives no namespaces."""
+    return subprocess.run([*UNSHARE, "true"], capture_output=True).returncode != 0
+
+
 def enter(module: str, arguments: list[str]):
     """Become `python -m module --inside arguments` in namespaces of its own. SystemExit where this system gives none."""
-    unshare = ["unshare", "--map-root-user", "--net", "--mount"]
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
-        raise SystemExit(
-            "this needs Linux's user namespaces (unshare --map-root-user --net --mount), which are refused here"
-        )
-    os.execvp("unshare", [*unshare, sys.executable, "-m", module, "--inside", *arguments])
+    if refused():
+        raise SystemExit(REFUSED)
+    os.execvp("unshare", [*UNSHARE, sys.executable, "-m", module, "--inside", *arguments])
 
 
 def loopback_up():
