@@ -79,7 +79,7 @@ def parameters_of_layers(side: int = 224) -> str:
         ["the output layer that fine-tuning puts in its place, two classes", f"{few:,}"],
     ]
     said = (
-        f"The last line is why *freezing* can work with few images: it leaves {few:,} of {every / 1e6:.0f} million "
+        f"The last line is why *freezing* can work with few images: it leaves {few:,} of {(every - head + few) / 1e6:.0f} million "
         "numbers to decide. Fine-tuning moves all of them, but only a little, from where they were."
     )
     return f"{markdown_table([f'layer, at {side} pixels', 'numbers to learn'], rows)}\n\n{said}"
