@@ -6,7 +6,6 @@ They are made to be read 700 pixels wide: seven inches with letters of nine poin
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 from PIL import Image
 
 from shared.book.diagrams import plot_divergence, plot_fine_tuning
@@ -21,7 +20,7 @@ from shared.images.folders import load_dataset
 from shared.images.mini.drawings import drawing
 from shared.images.mini.render import SOURCE_CLASSES
 from shared.images.splits import Dataset
-from shared.images.views import MEAN, STD, resized_side
+from shared.images.views import resized_side, unnormalised
 from shared.networks.reading import load_source
 from shared.networks.source import HOTDOG
 from shared.parity.divergence import read_divergence
@@ -184,7 +183,7 @@ def predictions(found: list[Run], dataset: Dataset, path: Path, each: int = 4) -
 def _pixels(view):
     """A framework's normalised (3, H, W) tensor -> (H, W, 3) of 0 to 1."""
     array = view.asnumpy() if hasattr(view, "asnumpy") else view.numpy()
-    return np.clip(array * STD + MEAN, 0, 1).transpose(1, 2, 0)
+    return unnormalised(array)
 
 
 def chapter_pictures(out: Path) -> list[Path]:

@@ -54,7 +54,7 @@ def _trained_default(out):
     from shared.runs.job import Job
     from shared.webapp.choice import newest
 
-    say(f"There is no finished run in {out}/ yet: fine-tuning on the drawings first, half a minute.")
+    say(f"There is no finished run in {out}/ yet: fine-tuning on the drawings first.")
     with progress_bar() as progress:
         load_dataset("mini", progress=progress)
     tuned = experiment("finetune", preset_of(load_source("mini")))

@@ -54,3 +54,8 @@ def centre_pixels(image: Image.Image, size: int) -> np.ndarray:
 def normalised(pixels: np.ndarray, dtype: str = "float64") -> np.ndarray:
     """(H, W, 3) uint8 -> (3, H, W): divided by 255, less the mean, over the standard deviation; computed in float64."""
     return ((pixels.transpose(2, 0, 1) / 255 - MEAN) / STD).astype(dtype)
+
+
+def unnormalised(views: np.ndarray) -> np.ndarray:
+    """The opposite, to be looked at: (…, 3, H, W) -> (…, H, W, 3) of 0 to 1."""
+    return np.moveaxis((views * STD + MEAN).clip(0, 1), -3, -1)

@@ -22,7 +22,7 @@ from PIL import Image
 from shared.epochs import EpochMetrics
 from shared.errors import UserError
 from shared.experiments import Experiment
-from shared.images.views import MEAN, STD
+from shared.images.views import unnormalised
 from shared.strategies import STAGES, stage_of
 
 SHOWN, COLUMNS, GAP = 32, 8, 2  # images of the first batch, in a row of the grid, and pixels between them
@@ -138,7 +138,7 @@ def as_numpy(X) -> np.ndarray:
 
 def pixels(X: np.ndarray) -> np.ndarray:
     """Normalised images (N, 3, H, W) as pixels (N, H, W, 3) uint8."""
-    return ((X * STD + MEAN).clip(0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
+    return (unnormalised(X) * 255).round().astype(np.uint8)
 
 
 def grid(images: np.ndarray) -> np.ndarray:

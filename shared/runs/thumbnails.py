@@ -73,6 +73,11 @@ def _small(file):
         image.thumbnail((SIDE, SIDE))
     except (OSError, SyntaxError, ValueError):  # gone or changed since it was found
         return None
+    return data_address(image)
+
+
+def data_address(image: Image.Image, quality: int = 85) -> str:
+    """The RGB image as a data: address, a JPEG within the page that shows it."""
     encoded = io.BytesIO()
-    image.save(encoded, format="jpeg", quality=85)
+    image.save(encoded, format="jpeg", quality=quality)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")

@@ -1,6 +1,5 @@
 """An answer as HTML: what both frameworks say of a photograph, side by side. Pictures are inside, so that none lies in a file."""
 
-import base64
 import io
 from html import escape
 
@@ -10,6 +9,7 @@ from PIL import Image
 from shared.errors import printable
 from shared.images.heat import overlay
 from shared.runs.frameworks import NAMES
+from shared.runs.thumbnails import data_address
 from shared.webapp.choice import Choice
 from shared.webapp.networks import Answer
 
@@ -55,7 +55,7 @@ def _column(name, choice, image, answer):
         source = f"<h3>The source network, {_text(choice.run.source['name'])}, calls it</h3><ul>{named}</ul>"
     return (
         f'<section class="answer"><h2>{name}: {_text(best)}</h2>'
-        f'<img src="{_data_uri(picture)}" width="{picture.width}" height="{picture.height}" '
+        f'<img src="{data_address(picture, quality=90)}" width="{picture.width}" height="{picture.height}" '
         f'alt="The photograph; marked is what speaks for {_text(best)} in {name}">'
         f"{NOTHING * (not answer.heat.any())}<ul>{rows}</ul>{source}"
         f'<p class="times">{1000 * answer.predicting:.0f} ms to read the file and for the probabilities, '
@@ -72,9 +72,3 @@ def _bar(label, p):
 
 def _text(text):
     return escape(printable(text))
-
-
-def _data_uri(picture):
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=90)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
